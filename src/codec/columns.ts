@@ -1,0 +1,138 @@
+/**
+ * Owns: the batch, the form in which rows travel: a columnar group of rows in Arrow buffer layout.
+ * Buffers are read-only once a batch exists; slices share them.
+ * Not its job: meaning of types in a table (storage/iceberg/schema), bytes (ndjson, parquet, ipc).
+ * llp/0004
+ */
+
+/**
+ * `json` is text in a table and raw JSON in a row: nested values and `_hyp_rescued`.
+ * `timestamptz` counts microseconds since the epoch, UTC.
+ */
+export type ColumnType = 'boolean' | 'long' | 'double' | 'string' | 'json' | 'timestamptz';
+
+interface ColumnBase {
+  readonly name: string;
+  /** Iceberg field id; undefined for a batch that has not met a table yet. */
+  readonly fieldId: number | undefined;
+  /** Arrow validity bitmap (bit i of byte i>>3, LSB first); undefined when no value is null. */
+  readonly validity: Uint8Array | undefined;
+  readonly nullCount: number;
+}
+
+export interface BooleanColumn extends ColumnBase {
+  readonly type: 'boolean';
+  /** Bitmap, LSB first. */
+  readonly values: Uint8Array;
+}
+
+export interface LongColumn extends ColumnBase {
+  readonly type: 'long' | 'timestamptz';
+  /** One per row; 0n where null. */
+  readonly values: BigInt64Array;
+}
+
+export interface DoubleColumn extends ColumnBase {
+  readonly type: 'double';
+  /** One per row; 0 where null. */
+  readonly values: Float64Array;
+}
+
+export interface TextColumn extends ColumnBase {
+  readonly type: 'string' | 'json';
+  /** rows + 1 positions in `values`; the first need not be 0. */
+  readonly offsets: Int32Array;
+  /** Valid UTF-8. */
+  readonly values: Uint8Array;
+}
+
+export type Column = BooleanColumn | LongColumn | DoubleColumn | TextColumn;
+
+export interface Batch {
+  readonly rows: number;
+  readonly columns: readonly Column[];
+}
+
+/** Columns hyp adds to every table; names that begin with `_hyp_` are reserved. */
+export const SEQ_COLUMN = '_hyp_seq';
+export const INGESTED_AT_COLUMN = '_hyp_ingested_at';
+export const RESCUED_COLUMN = '_hyp_rescued';
+export const RESERVED_PREFIX = '_hyp_';
+
+/** True when row `row` of `column` holds a value. */
+export function isValid(column: Column, row: number): boolean {
+  if (column.validity === undefined) return true;
+  return ((column.validity[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+}
+
+/** The column of that name, or undefined. */
+export function columnNamed(batch: Batch, name: string): Column | undefined {
+  return batch.columns.find((column) => column.name === name);
+}
+
+/** Bytes of the buffers of `batch` that its rows use (not of what a slice shares but hides). */
+export function batchBytes(batch: Batch): number {
+  let bytes = 0;
+  for (const column of batch.columns) {
+    bytes += column.validity === undefined ? 0 : (batch.rows + 7) >> 3;
+    if (column.type === 'boolean') bytes += (batch.rows + 7) >> 3;
+    else if ('offsets' in column) {
+      const { offsets } = column;
+      bytes += 4 * (batch.rows + 1) + ((offsets[batch.rows] ?? 0) - (offsets[0] ?? 0));
+    } else bytes += 8 * batch.rows;
+  }
+  return bytes;
+}
+
+/** Bits `from` … `from + rows` of a bitmap as a bitmap of its own. */
+function sliceBits(bits: Uint8Array, from: number, rows: number): Uint8Array {
+  const shift = from & 7;
+  const first = from >> 3;
+  if (shift === 0) return bits.subarray(first, first + ((rows + 7) >> 3));
+  const out = new Uint8Array((rows + 7) >> 3);
+  for (let i = 0; i < out.length; i++) {
+    const low = (bits[first + i] ?? 0) >> shift;
+    const high = (bits[first + i + 1] ?? 0) << (8 - shift);
+    out[i] = (low | high) & 0xff;
+  }
+  return out;
+}
+
+function countNulls(validity: Uint8Array | undefined, rows: number): number {
+  if (validity === undefined) return 0;
+  let nulls = 0;
+  for (let row = 0; row < rows; row++) {
+    if (((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0) nulls++;
+  }
+  return nulls;
+}
+
+function sliceColumn(column: Column, from: number, rows: number): Column {
+  const sliced = column.validity && sliceBits(column.validity, from, rows);
+  const nullCount = countNulls(sliced, rows);
+  const validity = nullCount === 0 ? undefined : sliced;
+  switch (column.type) {
+    case 'boolean':
+      return { ...column, validity, nullCount, values: sliceBits(column.values, from, rows) };
+    case 'long':
+    case 'timestamptz':
+      return { ...column, validity, nullCount, values: column.values.subarray(from, from + rows) };
+    case 'double':
+      return { ...column, validity, nullCount, values: column.values.subarray(from, from + rows) };
+    case 'string':
+    case 'json':
+      return {
+        ...column,
+        validity,
+        nullCount,
+        offsets: column.offsets.subarray(from, from + rows + 1),
+      };
+  }
+}
+
+/** Rows `from` (inclusive) … `to` (exclusive), sharing buffers where it can. */
+export function sliceBatch(batch: Batch, from: number, to: number): Batch {
+  if (from === 0 && to === batch.rows) return batch;
+  const rows = to - from;
+  return { rows, columns: batch.columns.map((column) => sliceColumn(column, from, rows)) };
+}

@@ -1,0 +1,186 @@
+/**
+ * Owns: the versioned record (DESIGN §5): the compare-and-swap under table metadata and progress.
+ * Invariants: I9 (only the process that links the next version writes it), I11, I12.
+ * Commit point: `link(temp, v<n+1>)` followed by the directory fsync.
+ *
+ * | step of append | a crash right after leaves | recovery |
+ * | 1 temp written and fsynced | a temp file | swept |
+ * | 2 linked | the version, perhaps not durable | a reader fsyncs the directory before it acts |
+ * | 3 directory fsynced | the version | - |
+ * | 4 listed again | the version, known not to be void | - |
+ * | 5 temp unlinked, old versions pruned | the version | - |
+ *
+ * Not its job: what a value means, and what to do after a conflict (decide again from the start).
+ * llp/0002
+ */
+import { HypError, systemCode } from './errors.ts';
+import { LIMITS } from './limits.ts';
+import { createSynced, readdirIfAny, unlinkIfAny } from './durable-fs.ts';
+import type { DurableFs } from './durable-fs.ts';
+import type { Random } from './random.ts';
+
+/** What ties a version to those before it. */
+export interface VersionLink {
+  readonly commitId: string;
+  readonly parentId: string | undefined;
+  /** Ids newest first, own id first; at most LIMITS.recordHistory. */
+  readonly history: readonly string[];
+}
+
+export interface RecordFormat<T> {
+  fileName(version: number): string;
+  /** The version a file name stands for, or undefined for any other file. */
+  parseName(name: string): number | undefined;
+  encode(value: T, link: VersionLink, version: number): Uint8Array;
+  /** E_CORRUPT when the bytes are not whole, E_FOREIGN when another program wrote them. */
+  decode(bytes: Uint8Array, path: string): { readonly value: T; readonly link: VersionLink };
+}
+
+export interface RecordHead<T> {
+  readonly version: number;
+  readonly value: T;
+  readonly link: VersionLink;
+}
+
+export type AppendResult<T> =
+  { readonly kind: 'linked'; readonly head: RecordHead<T> } | { readonly kind: 'conflict' };
+
+/** Reads that meet a newer version each time are a bug or a runaway writer, not a race. */
+const LOAD_ATTEMPTS = 100;
+
+export class VersionedRecord<T> {
+  readonly dir: string;
+  readonly #fs: DurableFs;
+  readonly #format: RecordFormat<T>;
+  readonly #random: Random;
+  #cached: RecordHead<T> | undefined;
+
+  /** `dir` must exist and be durable in its parent before the first append. */
+  constructor(fs: DurableFs, dir: string, format: RecordFormat<T>, random: Random) {
+    this.dir = dir;
+    this.#fs = fs;
+    this.#format = format;
+    this.#random = random;
+  }
+
+  /**
+   * The newest durable version: lists, fsyncs the directory, opens, lists again (protocol model
+   * F3e). undefined when there is none. One listing and nothing else when nothing has changed.
+   */
+  async load(): Promise<RecordHead<T> | undefined> {
+    for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt++) {
+      const version = await this.#highest();
+      if (version === undefined) return undefined;
+      if (this.#cached?.version === version) return this.#cached;
+      await this.#fs.syncDir(this.dir);
+      const head = await this.#read(version);
+      if (head !== undefined && (await this.#highest()) === version) {
+        this.#cached = head;
+        return head;
+      }
+    }
+    throw new HypError('E_CONFLICT', `versions change faster than they can be read: ${this.dir}`);
+  }
+
+  /**
+   * Links `value` as the version after `base` (undefined: the first). 'conflict' means that another
+   * process was first or that nothing certain is known: load again and decide from the start.
+   * Durable when it returns 'linked'. Rejects with E_UNKNOWN_OUTCOME when the directory cannot be
+   * synced.
+   */
+  async append(base: RecordHead<T> | undefined, value: T): Promise<AppendResult<T>> {
+    const version = (base?.version ?? 0) + 1;
+    const link = this.#linkAfter(base);
+    const temp = `${this.dir}/.${link.commitId}.tmp`;
+    await createSynced(this.#fs, temp, this.#format.encode(value, link, version));
+    try {
+      const linked = await this.#link(temp, version, link.commitId);
+      if (!linked) return { kind: 'conflict' };
+      await this.#syncLinked(version);
+      if (!(await this.#descends(version, link.commitId))) return { kind: 'conflict' };
+    } finally {
+      await unlinkIfAny(this.#fs, temp).catch(() => undefined);
+    }
+    const head = { version, value, link };
+    this.#cached = head;
+    await this.#prune(version);
+    return { kind: 'linked', head };
+  }
+
+  #linkAfter(base: RecordHead<T> | undefined): VersionLink {
+    const commitId = this.#random.uuid();
+    const history = [commitId, ...(base?.link.history ?? [])].slice(0, LIMITS.recordHistory);
+    return { commitId, parentId: base?.link.commitId, history };
+  }
+
+  /** True when our version stands, whatever `link` reported. */
+  async #link(temp: string, version: number, commitId: string): Promise<boolean> {
+    try {
+      await this.#fs.link(temp, this.#path(version));
+      return true;
+    } catch (error) {
+      const winner = await this.load();
+      if (winner?.link.history.includes(commitId) === true) return true;
+      if (systemCode(error) === 'EEXIST' || (winner?.version ?? 0) >= version) return false;
+      throw error;
+    }
+  }
+
+  async #syncLinked(version: number): Promise<void> {
+    try {
+      await this.#fs.syncDir(this.dir);
+    } catch (cause) {
+      throw new HypError(
+        'E_UNKNOWN_OUTCOME',
+        `linked, but perhaps not durable: ${this.#path(version)}`,
+        { cause, hint: 'The disk reported an error. Nothing was acknowledged; run again.' },
+      );
+    }
+  }
+
+  /** A process paused before its link may have linked into a hole that pruning left (model F3). */
+  async #descends(version: number, commitId: string): Promise<boolean> {
+    const highest = await this.#highest();
+    if (highest === version) return true;
+    const head = await this.load();
+    return head !== undefined && head.link.history.includes(commitId);
+  }
+
+  async #read(version: number): Promise<RecordHead<T> | undefined> {
+    const path = this.#path(version);
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#fs.readFile(path);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+    return { version, ...this.#format.decode(bytes, path) };
+  }
+
+  async #versions(): Promise<number[]> {
+    const names = await readdirIfAny(this.#fs, this.dir);
+    const versions = names.map((name) => this.#format.parseName(name));
+    return versions.filter((version) => version !== undefined).sort((a, b) => a - b);
+  }
+
+  async #highest(): Promise<number | undefined> {
+    return (await this.#versions()).at(-1);
+  }
+
+  /** Pruning is housekeeping: an error of it must not turn a commit that stands into a failure. */
+  async #prune(newest: number): Promise<void> {
+    try {
+      for (const version of await this.#versions()) {
+        if (version > newest - LIMITS.recordVersions) break;
+        await unlinkIfAny(this.#fs, this.#path(version));
+      }
+    } catch {
+      return;
+    }
+  }
+
+  #path(version: number): string {
+    return `${this.dir}/${this.#format.fileName(version)}`;
+  }
+}
