@@ -18,6 +18,8 @@ export type Delivery =
   | { readonly kind: 'accepted' }
   /** The very bytes were there already. */
   | { readonly kind: 'duplicate' }
+  /** Neither the object nor its staged bytes are there: they must be made again. */
+  | { readonly kind: 'missing' }
   /** Nothing is known or the destination is busy: the same part again, not before `afterMs`. */
   | { readonly kind: 'retry'; readonly afterMs: number; readonly reason: string }
   /** The destination will never take this part. */

@@ -22,6 +22,8 @@ export const LIMITS = {
   rowGroupBytes: 32 * MIB,
   groupCommitMs: 5,
   groupCommitBytes: MIB,
+  /** How long the mark of a spool writer closed by another process stays (llp/0007). */
+  deadWriterKeepMs: 7 * 24 * 60 * 60_000,
   partsPerUnit: 256,
   openPartBytes: 32 * MIB,
   recordVersions: 20,
@@ -29,13 +31,25 @@ export const LIMITS = {
   snapshots: 20,
   snapshotsYoung: 200,
   snapshotYoungMs: 10 * 60_000,
+  trimEveryCommits: 16,
+  commitsPerUnit: 1024,
   manifestMerge: 16,
   manifestBytes: 8 * MIB,
   positionsActive: 256,
   positionsMerge: 16,
+  /** Finished sources in one merged segment, about 8 MiB; larger ones are not merged further. */
+  positionsMergeSources: 65_536,
+  positionsCacheBytes: 32 * MIB,
+  sourceNameChars: 512,
   leaseStaleMs: 10_000,
   leaseWaitMs: 5_000,
   commitAttempts: 100,
+  /** Flush steps at once, over all datasets. */
+  daemonFlushWidth: 2,
+  /** Export steps at once, per sink. */
+  daemonExportWidth: 2,
+  /** A step longer than this makes the daemon not ready; it is not ended. */
+  daemonStuckMs: 120_000,
 } as const;
 
 invariant(LIMITS.lineBytes >= LIMITS.rowBytes, 'a line holds a row');

@@ -82,11 +82,21 @@ export class VersionedRecord<T> {
     throw new HypError('E_CONFLICT', `versions change faster than they can be read: ${this.dir}`);
   }
 
+  /** Every kept version, oldest first; versions pruned meanwhile are left out. For housekeeping. */
+  async kept(): Promise<RecordHead<T>[]> {
+    const heads: RecordHead<T>[] = [];
+    for (const version of await this.#versions()) {
+      const head = await this.#read(version);
+      if (head !== undefined) heads.push(head);
+    }
+    return heads;
+  }
+
   /**
    * Links `value` as the version after `base` (undefined: the first). 'conflict' means that another
    * process was first or that nothing certain is known: load again and decide from the start.
-   * Durable when it returns 'linked'. Rejects with E_UNKNOWN_OUTCOME when the directory cannot be
-   * synced.
+   * Durable when it returns 'linked'. Rejects with E_UNKNOWN_OUTCOME when the link was made, or may
+   * have been, and the disk then failed; with a system error when nothing was linked.
    */
   async append(base: RecordHead<T> | undefined, value: T): Promise<AppendResult<T>> {
     const version = (base?.version ?? 0) + 1;
@@ -94,10 +104,12 @@ export class VersionedRecord<T> {
     const temp = `${this.dir}/.${link.commitId}.tmp`;
     await createSynced(this.#fs, temp, this.#format.encode(value, link, version));
     try {
-      const linked = await this.#link(temp, version, link.commitId);
-      if (!linked) return { kind: 'conflict' };
-      await this.#syncLinked(version);
-      if (!(await this.#descends(version, link.commitId))) return { kind: 'conflict' };
+      if (!(await this.#link(temp, version, link.commitId))) return { kind: 'conflict' };
+      const stands = await this.#afterLink(version, async () => {
+        await this.#fs.syncDir(this.dir);
+        return this.#descends(version, link.commitId);
+      });
+      if (!stands) return { kind: 'conflict' };
     } finally {
       await unlinkIfAny(this.#fs, temp).catch(() => undefined);
     }
@@ -113,23 +125,27 @@ export class VersionedRecord<T> {
     return { commitId, parentId: base?.link.commitId, history };
   }
 
-  /** True when our version stands, whatever `link` reported. */
+  /** True when our version was linked, whatever `link` reported. */
   async #link(temp: string, version: number, commitId: string): Promise<boolean> {
     try {
       await this.#fs.link(temp, this.#path(version));
       return true;
     } catch (error) {
-      const winner = await this.load();
+      const winner = await this.#afterLink(version, () => this.load());
       if (winner?.link.history.includes(commitId) === true) return true;
-      if (systemCode(error) === 'EEXIST' || (winner?.version ?? 0) >= version) return false;
+      if ((winner?.version ?? 0) >= version) return false;
+      // EEXIST: a version that is gone again. ENOENT: the temp was swept, or the record moved away.
+      if (['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return false;
       throw error;
     }
   }
 
-  async #syncLinked(version: number): Promise<void> {
+  /** Once a link may stand, an error of the disk says nothing about the commit. */
+  async #afterLink<R>(version: number, look: () => Promise<R>): Promise<R> {
     try {
-      await this.#fs.syncDir(this.dir);
+      return await look();
     } catch (cause) {
+      if (cause instanceof HypError) throw cause;
       throw new HypError(
         'E_UNKNOWN_OUTCOME',
         `linked, but perhaps not durable: ${this.#path(version)}`,
@@ -143,7 +159,7 @@ export class VersionedRecord<T> {
     const highest = await this.#highest();
     if (highest === version) return true;
     const head = await this.load();
-    return head !== undefined && head.link.history.includes(commitId);
+    return head?.link.history.includes(commitId) === true;
   }
 
   async #read(version: number): Promise<RecordHead<T> | undefined> {

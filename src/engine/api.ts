@@ -167,11 +167,19 @@ export interface Step<T> {
 
 /** A Store as the daemon drives it: one step at a time, obeying delays and rotation. */
 export interface Engine extends Store {
+  /** Datasets with a table or with rows in the spool. Changes nothing. */
   datasetNames(): Promise<readonly DatasetName[]>;
+  /** Sinks of the configuration, in its order. */
   sinkNames(): readonly SinkName[];
-  /** Flushes `dataset` when its delay or its bytes say so; one commit at most. */
+  /**
+   * Flushes `dataset` when its delay or its bytes say so; one commit at most, durable when it
+   * resolves.
+   */
   flushStep(dataset: DatasetName): Promise<Step<FlushReport>>;
-  /** Finishes the open unit, or exports one new unit when rows, bytes or age say so. */
+  /**
+   * Finishes the open unit, or exports one new unit when rows, bytes or age say so. The watermark
+   * it reports is durable when it resolves.
+   */
   exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>>;
   /**
    * Claims the store for one daemon; E_HELD names the holder. Liveness only: losing it is harmless.
@@ -190,7 +198,10 @@ export interface Store {
    * Throws E_DATASET_NAME, E_BAD_ROW, E_ROW_TOO_LARGE, E_SPOOL_FULL, E_UNAVAILABLE, E_CLOSED.
    */
   append(dataset: string, rows: Iterable<Readonly<Record<string, unknown>>>): Promise<AppendResult>;
-  /** As `append`, from NDJSON bytes: bad lines are reported and left out, all others are stored. */
+  /**
+   * As `append`, from NDJSON bytes: bad lines are reported and left out, all others are durable
+   * when it resolves. Throws as `append` does; rows before a failure may be stored.
+   */
   appendNdjson(dataset: string, input: AsyncIterable<Uint8Array>): Promise<AppendResult>;
   /**
    * Commits all spooled rows of `dataset` (default: of every dataset) to their tables. Resolves
@@ -216,6 +227,7 @@ export interface Store {
   ): Promise<BackfillReport>;
   /** Flushes, then runs `sql` by DuckDB; each dataset is a view. E_UNAVAILABLE without DuckDB. */
   query(sql: string): Promise<QueryResult>;
+  /** How far every dataset and sink is. Changes nothing; reads no data file. */
   status(): Promise<StoreStatus>;
   /** Reads and proves everything the store refers to; changes nothing. */
   check(): Promise<CheckReport>;

@@ -1,0 +1,87 @@
+/**
+ * Owns: `hyp append`: NDJSON from a file or stdin into the spool. Returns once every row is durable.
+ * llp/0010
+ */
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { HypError, systemCode } from '../../core/errors.ts';
+import type { AppendResult, RejectedLine } from '../../engine/api.ts';
+import { EXIT } from '../exit-codes.ts';
+import { formatCount, plain, plural } from '../print.ts';
+import type { Run, Task } from '../run.ts';
+
+const SHOWN_REJECTS = 10;
+const READ_BYTES = 1024 * 1024;
+
+async function* readFileBytes(path: string): AsyncGenerator<Uint8Array> {
+  const stream: AsyncIterable<Uint8Array> = createReadStream(path, { highWaterMark: READ_BYTES });
+  try {
+    yield* stream;
+  } catch (cause) {
+    if (systemCode(cause) === undefined) throw cause;
+    throw new HypError('E_USAGE', `cannot read ${path} (${systemCode(cause) ?? ''})`, {
+      cause,
+      hint: 'Name an NDJSON file, or - for stdin.',
+    });
+  }
+}
+
+function inputOf(task: Task, file: string | undefined): AsyncIterable<Uint8Array> {
+  const { cwd, stdin } = task.world;
+  if (file !== undefined && file !== '-') return readFileBytes(resolve(cwd, file));
+  if (stdin.isTTY === true) task.note('hyp: reading NDJSON from the terminal; Ctrl-D ends it');
+  return stdin;
+}
+
+function noteRejects(task: Task, rejects: readonly RejectedLine[]): void {
+  for (const { line, reason, excerpt } of rejects.slice(0, SHOWN_REJECTS)) {
+    task.note(`line ${line}: ${plain(reason)}: ${plain(excerpt)}`);
+  }
+  const more = rejects.length - SHOWN_REJECTS;
+  if (more > 0) task.note(`… and ${formatCount(more)} more`);
+  if (rejects.length > 0) {
+    task.note(`hyp: ${plural(rejects.length, 'line')} rejected, all others stored`);
+  }
+}
+
+function resultJson(dataset: string, result: AppendResult) {
+  const { rows, rejects, duplicateKeyRows } = result;
+  const shown = rejects.slice(0, SHOWN_REJECTS).map((reject) => ({ ...reject }));
+  return { dataset, rows, rejected: rejects.length, rejects: shown, duplicateKeyRows };
+}
+
+async function append(task: Task, dataset: string, file: string | undefined): Promise<number> {
+  const engine = await task.open({ mustExist: false });
+  const result = await engine.appendNdjson(dataset, inputOf(task, file));
+  noteRejects(task, result.rejects);
+  if (result.duplicateKeyRows > 0) {
+    const rows = plural(result.duplicateKeyRows, 'row');
+    task.note(`hyp: ${rows} had a key twice; the last value was kept`);
+  }
+  await task.result(
+    `${dataset}: ${plural(result.rows, 'row')} appended\n`,
+    resultJson(dataset, result),
+  );
+  return result.rejects.length > 0 ? EXIT.badInput : EXIT.ok;
+}
+
+const HELP = `
+Prints how many rows are durable. They are in the table after the next flush (hyp tick, a daemon).
+Exit status 65: some lines are not JSON objects; they are named on stderr, all others are stored.
+
+Examples:
+  $ echo '{"path":"/","ms":12}' | hyp append requests
+  $ hyp append requests ./requests.ndjson`;
+
+export function addAppend(program: Command, run: Run): void {
+  program
+    .command('append')
+    .description('append NDJSON rows; returns once they are durable')
+    .argument('<dataset>')
+    .argument('[file]', 'NDJSON; - or nothing: stdin')
+    .addHelpText('after', HELP)
+    .action((dataset: string, file: string | undefined, _options: object, command: Command) =>
+      run(command, (task) => append(task, dataset, file)),
+    );
+}

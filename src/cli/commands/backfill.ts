@@ -1,0 +1,138 @@
+/**
+ * Owns: `hyp backfill`: files, directories and globs into a table, with progress, stoppable.
+ * What is committed stays; the same command again goes on from there (llp/0012).
+ * llp/0010
+ */
+import type { Command } from 'commander';
+import type { BackfillFileReport, BackfillReport } from '../../engine/api.ts';
+import { signalExitCode } from '../../daemon/signals.ts';
+import type { StopSignal } from '../../daemon/signals.ts';
+import { EXIT } from '../exit-codes.ts';
+import { expandInputs } from '../inputs.ts';
+import { formatBytes, plain, plural } from '../print.ts';
+import { showProgress } from '../progress.ts';
+import type { Run, Task } from '../run.ts';
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly again?: boolean;
+}
+
+function fileLine(file: BackfillFileReport, dryRun: boolean): string {
+  const name = plain(file.path);
+  switch (file.outcome) {
+    case 'added': {
+      const added = `${plural(file.rows, 'row')}${dryRun ? ' would be' : ''} added`;
+      return `${name}: ${added} (${formatBytes(file.bytes)})\n`;
+    }
+    case 'unchanged':
+      return `${name}: all in already\n`;
+    case 'same-bytes':
+      return `${name}: skipped, the same bytes came from ${plain(file.firstPath ?? 'another path')}\n`;
+  }
+}
+
+function reportText(report: BackfillReport, dryRun: boolean): string {
+  const lines = report.files.map((file) => fileLine(file, dryRun));
+  const files = plural(report.files.length, 'file');
+  const rows = `${plural(report.rows, 'row')}${dryRun ? ' would be' : ''} added`;
+  return `${lines.join('')}${report.dataset}: ${rows} from ${files}\n`;
+}
+
+function reportJson(report: BackfillReport, dryRun: boolean) {
+  return {
+    dataset: report.dataset,
+    dryRun,
+    rows: report.rows,
+    rejected: report.rejected,
+    rejectsPath: report.rejectsPath ?? null,
+    files: report.files.map((file) => ({ ...file, firstPath: file.firstPath ?? null })),
+  };
+}
+
+function exitOf(task: Task, report: BackfillReport): number {
+  if (report.rejected > 0) {
+    const where = report.rejectsPath === undefined ? '' : `; see ${report.rejectsPath}`;
+    task.note(`hyp: ${plural(report.rejected, 'line')} rejected${where}`);
+    return EXIT.badInput;
+  }
+  if (!report.files.some((file) => file.outcome === 'same-bytes')) return EXIT.ok;
+  task.note('hyp: files with the same bytes were skipped; --again loads them');
+  return EXIT.sameBytes;
+}
+
+/** The first signal stops between commits, the second leaves at once, which is as safe. */
+function stopOnSignal(task: Task) {
+  const controller = new AbortController();
+  let stopped: StopSignal | undefined;
+  const unsubscribe = task.world.signals.subscribe((signal) => {
+    if (stopped !== undefined) process.exit(signalExitCode(signal));
+    stopped = signal;
+    controller.abort();
+    task.note('hyp: stopping after the commit under way; again to leave at once');
+  });
+  return { signal: controller.signal, unsubscribe, stoppedBy: () => stopped };
+}
+
+async function backfill(
+  task: Task,
+  dataset: string,
+  named: readonly string[],
+  options: Options,
+): Promise<number> {
+  const files = await expandInputs(named, task.world.cwd);
+  const dryRun = options.dryRun === true;
+  const engine = await task.open({ mustExist: dryRun });
+  const stop = stopOnSignal(task);
+  const progress = showProgress(task);
+  try {
+    const report = await engine.backfill(dataset, files, {
+      dryRun,
+      again: options.again,
+      signal: stop.signal,
+      onProgress: progress.show,
+    });
+    progress.end();
+    await task.result(reportText(report, dryRun), reportJson(report, dryRun));
+    const exitCode = exitOf(task, report);
+    return stop.stoppedBy() === undefined ? exitCode : stoppedExit(task, stop.stoppedBy());
+  } catch (error) {
+    progress.end();
+    if (stop.stoppedBy() === undefined) throw error;
+    return stoppedExit(task, stop.stoppedBy());
+  } finally {
+    stop.unsubscribe();
+  }
+}
+
+function stoppedExit(task: Task, signal: StopSignal | undefined): number {
+  task.note(
+    'hyp: stopped. What was committed stays; run the same command again to go on from there.',
+  );
+  return signalExitCode(signal ?? 'SIGINT');
+}
+
+const HELP = `
+Reads NDJSON, also gzipped. Directories are walked for .ndjson, .jsonl, .json (.gz); globs may be
+quoted: * ** ? [abc] {a,b}. A killed backfill goes on where it stopped, a repeated one adds nothing,
+a grown file adds its tail.
+Exit status 65: some lines were rejected (they are in the file named on stderr); 4: a file was
+skipped because its very bytes are in already from another path; 130: stopped by Ctrl-C.
+
+Examples:
+  $ hyp backfill requests ./logs
+  $ hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run`;
+
+export function addBackfill(program: Command, run: Run): void {
+  program
+    .command('backfill')
+    .description('load files into a dataset; repeatable and resumable')
+    .argument('<dataset>')
+    .argument('<input...>', 'files, directories, globs')
+    .option('--dry-run', 'read everything, store nothing, say what would be added')
+    .option('--again', 'load a file although its very bytes are in already')
+    .addHelpText('after', HELP)
+    .action((dataset: string, inputs: string[], options: Options, command: Command) =>
+      run(command, (task) => backfill(task, dataset, inputs, options)),
+    );
+}

@@ -1,0 +1,47 @@
+/**
+ * Owns: `hyp daemon`: the daemon in the foreground: logs on stderr, one ready line on stdout.
+ * llp/0011
+ */
+import type { Command } from 'commander';
+import { runDaemon } from '../../daemon/daemon.ts';
+import { signalExitCode } from '../../daemon/signals.ts';
+import { formatAddress } from '../../config/values.ts';
+import { EXIT } from '../exit-codes.ts';
+import { daemonObserver } from '../log.ts';
+import type { Run, Task } from '../run.ts';
+
+async function daemon(task: Task): Promise<number> {
+  const { clock, random, signals } = task.world;
+  const config = await task.config();
+  const observe = await daemonObserver(task.logLevel ?? 'info', clock);
+  const engine = await task.open({ mustExist: false, observe });
+  const onReady = ({ http }: { readonly http: { host: string; port: number } | undefined }) => {
+    const url = http === undefined ? undefined : `http://${formatAddress(http)}`;
+    const text = `hyp daemon ready: pid ${process.pid}, store ${engine.root}, ${url ?? 'no http'}\n`;
+    // Whoever started it may not read; the daemon does not depend on that.
+    task
+      .result(text, { ready: true, pid: process.pid, root: engine.root, http: url ?? null })
+      .catch(() => undefined);
+  };
+  const end = await runDaemon(engine, config, { clock, random, observe, signals, onReady });
+  if (end.kind === 'drained') return EXIT.ok;
+  // Steps may still be running and would hold the process; ending them here is safe (I8).
+  process.exit(end.kind === 'left' ? signalExitCode(end.signal) : EXIT.ok);
+}
+
+const HELP = `
+Flushes, exports and retries until SIGTERM or Ctrl-C, then drains within daemon.drain (10s) and
+ends with 0; a second signal leaves at once (130, 143), which is safe. Exit status 75: another
+daemon has this store.
+
+Examples:
+  $ hyp daemon
+  $ curl http://127.0.0.1:7711/ready`;
+
+export function addDaemon(program: Command, run: Run): void {
+  program
+    .command('daemon')
+    .description('flush and export continuously until told to stop')
+    .addHelpText('after', HELP)
+    .action((_options: object, command: Command) => run(command, daemon));
+}

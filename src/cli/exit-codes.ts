@@ -1,0 +1,63 @@
+/**
+ * Owns: what the exit status of `hyp` says: one total table over the error codes.
+ * | 0 | done | 1 | failed, a person decides | 2 | wrong usage | 4 | backfill: the very bytes of a
+ * file are in already from another path, and nothing else was wrong | 65 | bad input: some lines
+ * rejected, all others stored | 69 | unavailable | 75 | busy or undecided: try again |
+ * 78 | bad configuration | 130, 143 | ended by SIGINT, SIGTERM |
+ * llp/0010
+ */
+import { isHypError, systemCode } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors.ts';
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  sameBytes: 4,
+  badInput: 65,
+  unavailable: 69,
+  tryAgain: 75,
+  badConfig: 78,
+} as const;
+
+const BY_CODE: Readonly<Record<ErrorCode, number>> = {
+  E_USAGE: EXIT.usage,
+  E_CONFIG: EXIT.badConfig,
+  E_DATASET_NAME: EXIT.usage,
+  E_UNKNOWN_DATASET: EXIT.usage,
+  E_BAD_ROW: EXIT.badInput,
+  E_ROW_TOO_LARGE: EXIT.badInput,
+  E_BAD_INPUT: EXIT.badInput,
+  E_RANGE: EXIT.usage,
+  E_NOT_A_STORE: EXIT.usage,
+  E_CLOSED: EXIT.failed,
+  E_CONFLICT: EXIT.tryAgain,
+  E_HELD: EXIT.tryAgain,
+  E_UNAVAILABLE: EXIT.unavailable,
+  E_SPOOL_FULL: EXIT.tryAgain,
+  E_UNSUPPORTED_FS: EXIT.failed,
+  E_UNSUPPORTED_FORMAT: EXIT.failed,
+  E_PARKED: EXIT.failed,
+  E_FORK: EXIT.failed,
+  E_FOREIGN: EXIT.failed,
+  E_CORRUPT: EXIT.failed,
+  E_UNKNOWN_OUTCOME: EXIT.tryAgain,
+  E_INTERNAL: EXIT.failed,
+};
+
+/** A disk that is full or failing is a state of the world, not of the command. */
+const UNAVAILABLE_CODES: readonly (string | undefined)[] = [
+  'ENOSPC',
+  'EDQUOT',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+  'ENOMEM',
+  'EROFS',
+];
+
+/** The exit status for a command that ended with `error`. */
+export function exitCodeOf(error: unknown): number {
+  if (isHypError(error)) return BY_CODE[error.code];
+  return UNAVAILABLE_CODES.includes(systemCode(error)) ? EXIT.unavailable : EXIT.failed;
+}

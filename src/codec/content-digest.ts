@@ -1,0 +1,170 @@
+/**
+ * Owns: the content digest of rows (DESIGN §2): the sum modulo 2^128 of one hash per row over its
+ * seq and its non-null values by field id. Being a sum it does not see how rows were cut into
+ * batches, parts, units or files; nulls do not count, so columns added later change nothing.
+ * Equal values are equal bytes: text is hashed raw (json and string alike), a timestamp as the
+ * long it is, -0 as 0, and every NaN as one.
+ * Serves I4 (compaction), I8 and I10 (units, forks). It is no defence against forgery.
+ * llp/0005
+ */
+import { HypError } from '../core/errors.ts';
+import { defined, invariant } from '../core/invariant.ts';
+import { SEQ_COLUMN, columnNamed } from './columns.ts';
+import type { Batch, BooleanColumn, Column, LongColumn, TextColumn } from './columns.ts';
+import {
+  LANE_ROWS,
+  addBytes,
+  addWords,
+  clearLanes,
+  finishRow,
+  newLanes,
+  valueHash,
+} from './row-hash.ts';
+import type { Lanes, ValueHash } from './row-hash.ts';
+
+const MODULUS = 1n << 128n;
+const HEX = /^[0-9a-f]{32}$/;
+
+/** Type classes: values of different classes never hash alike. */
+const KIND = { boolean: 1, long: 2, double: 3, text: 4 };
+
+const NAN_HIGH = 0x7ff80000;
+
+/** Adds rows `from` … `from + rows` of a column to the lanes 0 … `rows`. */
+type AddRows = (from: number, rows: number) => void;
+
+function isNull(validity: Uint8Array | undefined, row: number): boolean {
+  return validity !== undefined && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
+}
+
+function addBooleans({ validity, values }: BooleanColumn, hash: ValueHash): AddRows {
+  return (from, rows) => {
+    for (let i = 0; i < rows; i++) {
+      const row = from + i;
+      if (isNull(validity, row)) continue;
+      addWords(hash, i, ((values[row >> 3] ?? 0) >> (row & 7)) & 1, 0);
+    }
+  };
+}
+
+function addLongs({ validity, values }: LongColumn, hash: ValueHash): AddRows {
+  const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  return (from, rows) => {
+    for (let i = 0; i < rows; i++) {
+      const row = from + i;
+      if (isNull(validity, row)) continue;
+      addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
+    }
+  };
+}
+
+function addDoubles(
+  validity: Uint8Array | undefined,
+  values: Float64Array,
+  hash: ValueHash,
+): AddRows {
+  const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  return (from, rows) => {
+    for (let i = 0; i < rows; i++) {
+      const row = from + i;
+      if (isNull(validity, row)) continue;
+      const value = values[row] ?? 0;
+      if (value === 0) addWords(hash, i, 0, 0);
+      else if (Number.isNaN(value)) addWords(hash, i, 0, NAN_HIGH);
+      else addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
+    }
+  };
+}
+
+function addTexts({ validity, offsets, values }: TextColumn, hash: ValueHash): AddRows {
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
+  return (from, rows) => {
+    for (let i = 0; i < rows; i++) {
+      const row = from + i;
+      if (isNull(validity, row)) continue;
+      addBytes(hash, i, view, offsets[row] ?? 0, offsets[row + 1] ?? 0);
+    }
+  };
+}
+
+function adderOf(column: Column, lanes: Lanes): AddRows {
+  const id = defined(column.fieldId, `column ${column.name} has a field id when it is digested`);
+  switch (column.type) {
+    case 'boolean':
+      return addBooleans(column, valueHash(lanes, KIND.boolean, id));
+    case 'long':
+    case 'timestamptz':
+      return addLongs(column, valueHash(lanes, KIND.long, id));
+    case 'double':
+      return addDoubles(column.validity, column.values, valueHash(lanes, KIND.double, id));
+    case 'string':
+    case 'json':
+      return addTexts(column, valueHash(lanes, KIND.text, id));
+  }
+}
+
+function seqHalves(batch: Batch): Int32Array {
+  const seq = columnNamed(batch, SEQ_COLUMN);
+  invariant(seq?.type === 'long' && seq.nullCount === 0, 'rows have a seq when they are digested');
+  const { buffer, byteOffset, length } = seq.values;
+  return new Int32Array(buffer, byteOffset, length * 2);
+}
+
+/** Sum of the row hashes of lanes 0 … `rows`. */
+function sumLanes(lanes: Lanes, rows: number): bigint {
+  let a = 0;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let i = 0; i < rows; i++) {
+    a += lanes.a[i] ?? 0;
+    b += lanes.b[i] ?? 0;
+    c += lanes.c[i] ?? 0;
+    d += lanes.d[i] ?? 0;
+  }
+  return BigInt(a) + (BigInt(b) << 32n) + (BigInt(c) << 64n) + (BigInt(d) << 96n);
+}
+
+/**
+ * The content digest of the rows of `batch`, 0 … 2^128 - 1; 0n for no rows. Every column needs its
+ * field id, and `_hyp_seq` must be there without nulls: it is the seq of a row, not a value of it.
+ */
+export function contentDigest(batch: Batch): bigint {
+  if (batch.rows === 0) return 0n;
+  const seq = seqHalves(batch);
+  const lanes = newLanes();
+  const adders = batch.columns
+    .filter((column) => column.name !== SEQ_COLUMN && column.nullCount < batch.rows)
+    .map((column) => adderOf(column, lanes));
+  let digest = 0n;
+  for (let from = 0; from < batch.rows; from += LANE_ROWS) {
+    const rows = Math.min(LANE_ROWS, batch.rows - from);
+    clearLanes(lanes);
+    for (const add of adders) add(from, rows);
+    for (let i = 0; i < rows; i++) {
+      finishRow(lanes, i, seq[2 * (from + i)] ?? 0, seq[2 * (from + i) + 1] ?? 0);
+    }
+    digest += sumLanes(lanes, rows);
+  }
+  return digest % MODULUS;
+}
+
+/** The digest of the rows of both; commutative, 0n changes nothing. */
+export function addDigests(a: bigint, b: bigint): bigint {
+  return (a + b) % MODULUS;
+}
+
+/** 32 lower-case hex digits. */
+export function digestHex(digest: bigint): string {
+  return digest.toString(16).padStart(32, '0');
+}
+
+/** E_CORRUPT when the text is not 32 lower-case hex digits. */
+export function digestFromHex(text: string): bigint {
+  if (!HEX.test(text)) {
+    throw new HypError('E_CORRUPT', `not a content digest: ${JSON.stringify(text)}`, {
+      hint: 'Run `hyp check`.',
+    });
+  }
+  return BigInt(`0x${text}`);
+}

@@ -1,0 +1,92 @@
+/**
+ * Owns: one row group's bytes → a batch. The bytes and a footer cut to that row group make a small
+ * file for wasm, so no more than the row group is ever held or read (I13), and nothing but bytes
+ * the caller has proven (I12).
+ * Not its job: reading files and sums (storage/data/read).
+ * llp/0005
+ */
+import { HypError, isHypError } from '../core/errors.ts';
+import { decodeIpc } from './arrow-ipc.ts';
+import type { Batch, Column } from './columns.ts';
+import { isValid } from './columns.ts';
+import { PARQUET_MAGIC, buildFooter, moveRowGroup } from './parquet-footer.ts';
+import type { FileColumn, FileRowGroup } from './parquet-footer.ts';
+import { loadParquetWasm } from './parquet-wasm.ts';
+
+export interface RowGroupBytes {
+  readonly columns: readonly FileColumn[];
+  readonly group: FileRowGroup;
+  /** The bytes `group.start` … `group.end` of the file. */
+  readonly pages: Uint8Array;
+  /** Columns to decode, by position in `columns`; default all. */
+  readonly chosen?: readonly number[];
+}
+
+/** A file of this one row group and the chosen columns. */
+function smallFile(source: RowGroupBytes, chosen: readonly number[]): Uint8Array {
+  const { columns, group, pages } = source;
+  const struct = moveRowGroup(group, {
+    shift: PARQUET_MAGIC.length - group.start,
+    ordinal: 0,
+    chosen,
+  });
+  const footer = buildFooter({
+    columns: chosen.flatMap((index) => columns[index] ?? []),
+    rowGroups: [struct],
+    createdBy: undefined,
+  });
+  return Buffer.concat([PARQUET_MAGIC, pages, footer]);
+}
+
+/** The decoder leaves what it finds in the place of a null; a batch has zeros there. */
+function clearNulls(column: Column, rows: number): void {
+  if (column.nullCount === 0 || 'offsets' in column || column.type === 'boolean') return;
+  for (let row = 0; row < rows; row++) {
+    if (isValid(column, row)) continue;
+    if (column.type === 'double') column.values[row] = 0;
+    else column.values[row] = 0n;
+  }
+}
+
+/** Name, id and type are the file's: in Arrow a json column is a string. */
+function asStated(decoded: Column, stated: FileColumn): Column {
+  const { name, fieldId, type } = stated;
+  if ('offsets' in decoded && (type === 'string' || type === 'json')) {
+    return { ...decoded, name, fieldId, type };
+  }
+  if (decoded.type !== type) throw new HypError('E_CORRUPT', `a column of another type: ${name}`);
+  return { ...decoded, name, fieldId };
+}
+
+/**
+ * The rows of one row group. Throws E_CORRUPT when the pages cannot be decoded: with pages that
+ * were proven by a sum that means the file was written so.
+ */
+export async function decodeRowGroup(source: RowGroupBytes): Promise<Batch> {
+  const { columns, group } = source;
+  const chosen = source.chosen ?? columns.map((_, index) => index);
+  if (chosen.length === 0 || group.rows === 0) return { rows: group.rows, columns: [] };
+  const wasm = await loadParquetWasm();
+  let stream: Uint8Array;
+  try {
+    const table = wasm.readParquet(smallFile(source, chosen), { batchSize: group.rows });
+    // Consumes the table, also when it fails.
+    stream = table.intoIPCStream();
+  } catch (cause) {
+    if (isHypError(cause)) throw cause;
+    throw new HypError('E_CORRUPT', 'a row group cannot be decoded', { cause });
+  }
+  const [batch, ...others] = decodeIpc(stream);
+  if (batch?.rows !== group.rows || others.length > 0) {
+    throw new HypError('E_CORRUPT', 'a row group has other rows than its footer says');
+  }
+  return {
+    rows: batch.rows,
+    columns: batch.columns.map((column, index) => {
+      const stated = columns[chosen[index] ?? -1];
+      if (stated === undefined) throw new HypError('E_CORRUPT', 'a row group has other columns');
+      clearNulls(column, batch.rows);
+      return asStated(column, stated);
+    }),
+  };
+}

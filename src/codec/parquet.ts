@@ -1,0 +1,211 @@
+/**
+ * Owns: batches → the bytes of a Parquet file, one row group at a time. Each row group is encoded
+ * as a file of its own in wasm and cut out of it; the footer is ours. That bounds memory by one row
+ * group (I13), lets us cut by bytes as well as rows, and gives every group one byte range that can
+ * be checked alone (I12).
+ * Invariant: the same rows, columns and codec give the same bytes, however the rows were batched.
+ * Not its job: disk (storage/data/write), reading (parquet-decode).
+ * llp/0005
+ */
+import { invariant } from '../core/invariant.ts';
+import { LIMITS } from '../core/limits.ts';
+import { encodeIpcJoined } from './arrow-ipc.ts';
+import type { ColumnShape } from './arrow-schema.ts';
+import type { Batch, Column } from './columns.ts';
+import {
+  PARQUET_MAGIC,
+  TAIL_BYTES,
+  buildFooter,
+  metadataBytes,
+  moveRowGroup,
+  parseFooter,
+} from './parquet-footer.ts';
+import type { ParquetFooter } from './parquet-footer.ts';
+import { writerProperties } from './parquet-properties.ts';
+import type { ParquetCodec } from './parquet-properties.ts';
+import { loadParquetWasm } from './parquet-wasm.ts';
+import type { Wasm } from './parquet-wasm.ts';
+import { cutRowGroups } from './row-groups.ts';
+import type { ThriftStruct } from './thrift.ts';
+
+export interface ParquetOptions {
+  /** In file order; names and field ids are unique. */
+  readonly columns: readonly ColumnShape[];
+  readonly codec: ParquetCodec;
+  /** Default LIMITS.rowGroupRows. */
+  readonly rowGroupRows?: number;
+  /** Default LIMITS.rowGroupBytes, of values in memory. */
+  readonly rowGroupBytes?: number;
+}
+
+/** The pieces of a file in order, laid end to end they are the file. */
+export interface ParquetPiece {
+  /** The first row group's piece includes the magic in front of it. */
+  readonly kind: 'rowGroup' | 'footer';
+  readonly bytes: Uint8Array;
+}
+
+/** Takes bytes in order; what it is given may be kept. */
+export type ByteSink = (bytes: Uint8Array) => Promise<void>;
+
+export interface ParquetEncoder {
+  /** Takes rows; complete row groups go to the sink before it resolves. */
+  write(batch: Batch): Promise<void>;
+  /** Sends the last row group and the footer. The encoder is done. */
+  finish(): Promise<void>;
+  /** Drops what is buffered; nothing more is sent. Idempotent. */
+  abandon(): Promise<void>;
+}
+
+/** One row group as a whole file of its own. */
+function encodeAlone(wasm: Wasm, slices: readonly Batch[], codec: ParquetCodec): Uint8Array {
+  const properties = writerProperties(wasm, slices, codec);
+  let table;
+  try {
+    table = wasm.Table.fromIPCStream(encodeIpcJoined(slices));
+  } catch (error) {
+    properties.free();
+    throw error;
+  }
+  // Both handles are consumed by the call, also when it fails.
+  return wasm.writeParquet(table, properties);
+}
+
+function footerOf(file: Uint8Array): ParquetFooter {
+  const end = file.length - TAIL_BYTES;
+  return parseFooter(file.subarray(end - metadataBytes(file), end));
+}
+
+function emptyColumn(shape: ColumnShape): Column {
+  const base = { name: shape.name, fieldId: shape.fieldId, validity: undefined, nullCount: 0 };
+  switch (shape.type) {
+    case 'boolean':
+      return { ...base, type: 'boolean', values: new Uint8Array(0) };
+    case 'double':
+      return { ...base, type: 'double', values: new Float64Array(0) };
+    case 'long':
+    case 'timestamptz':
+      return { ...base, type: shape.type, values: new BigInt64Array(0) };
+    case 'string':
+    case 'json':
+      return {
+        ...base,
+        type: shape.type,
+        offsets: new Int32Array(1),
+        values: new Uint8Array(0),
+      };
+  }
+}
+
+function assertShapes(batch: Batch, columns: readonly ColumnShape[]): void {
+  const same =
+    batch.columns.length === columns.length &&
+    columns.every(({ name, type, fieldId }, index) => {
+      const column = batch.columns[index];
+      return column?.name === name && column.type === type && column.fieldId === fieldId;
+    });
+  invariant(same, 'a batch has the columns of the file it is written to');
+}
+
+interface FileBuilder {
+  add(batch: Batch): ParquetPiece[];
+  end(): ParquetPiece[];
+}
+
+/** Lays row groups end to end and remembers them for the footer. */
+function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
+  const { columns, codec } = options;
+  const cutter = cutRowGroups({
+    rows: options.rowGroupRows ?? LIMITS.rowGroupRows,
+    bytes: options.rowGroupBytes ?? LIMITS.rowGroupBytes,
+  });
+  const groups: ThriftStruct[] = [];
+  let schema: ParquetFooter | undefined;
+  let size = 0;
+  const rowGroup = (slices: readonly Batch[]): ParquetPiece => {
+    const file = encodeAlone(wasm, slices, codec);
+    const footer = footerOf(file);
+    const [group, ...others] = footer.rowGroups;
+    invariant(group !== undefined && others.length === 0, 'a row group is encoded as one');
+    invariant(group.start === PARQUET_MAGIC.length, 'pages begin behind the magic');
+    schema ??= footer;
+    const from = size === 0 ? 0 : group.start;
+    groups.push(moveRowGroup(group, { shift: size - from, ordinal: groups.length }));
+    size += group.end - from;
+    return { kind: 'rowGroup', bytes: file.subarray(from, group.end) };
+  };
+  const footer = (): ParquetPiece => {
+    const { columns: elements, createdBy } =
+      schema ??
+      footerOf(encodeAlone(wasm, [{ rows: 0, columns: columns.map(emptyColumn) }], codec));
+    const typed = elements.map((column, index) => ({
+      ...column,
+      type: columns[index]?.type ?? column.type,
+    }));
+    const bytes = buildFooter({ columns: typed, rowGroups: groups, createdBy });
+    return { kind: 'footer', bytes: size > 0 ? bytes : Buffer.concat([PARQUET_MAGIC, bytes]) };
+  };
+  return {
+    add: (batch) => {
+      assertShapes(batch, columns);
+      return cutter.add(batch).map(rowGroup);
+    },
+    end: () => {
+      const rest = cutter.rest();
+      return rest === undefined ? [footer()] : [rowGroup(rest), footer()];
+    },
+  };
+}
+
+/**
+ * The pieces of one Parquet file of all rows of `batches`, which have exactly `options.columns`.
+ * Holds at most one row group and one batch. `_hyp_seq` is required, every other column optional;
+ * string and json are UTF-8 strings; field ids and statistics are on every column.
+ */
+export async function* parquetPieces(
+  batches: Iterable<Batch> | AsyncIterable<Batch>,
+  options: ParquetOptions,
+): AsyncGenerator<ParquetPiece, void, void> {
+  const builder = fileBuilder(await loadParquetWasm(), options);
+  for await (const batch of batches) yield* builder.add(batch);
+  yield* builder.end();
+}
+
+/** As `parquetPieces`, in one buffer: for small files. */
+export async function encodeParquet(
+  batches: Iterable<Batch> | AsyncIterable<Batch>,
+  options: ParquetOptions,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of parquetPieces(batches, options)) pieces.push(piece.bytes);
+  return Buffer.concat(pieces);
+}
+
+/** As `parquetPieces`, pushed to `sink`. One call at a time; after an error only `abandon`. */
+export function openParquetEncoder(options: ParquetOptions, sink: ByteSink): ParquetEncoder {
+  let builder: FileBuilder | undefined;
+  let done = false;
+  const open = async (): Promise<FileBuilder> => {
+    invariant(!done, 'nothing is written to a finished Parquet encoder');
+    builder ??= fileBuilder(await loadParquetWasm(), options);
+    return builder;
+  };
+  const send = async (pieces: readonly ParquetPiece[]): Promise<void> => {
+    for (const piece of pieces) await sink(piece.bytes);
+  };
+  return {
+    write: async (batch) => send((await open()).add(batch)),
+    finish: async () => {
+      const pieces = (await open()).end();
+      done = true;
+      await send(pieces);
+    },
+    abandon: () => {
+      done = true;
+      builder = undefined;
+      return Promise.resolve();
+    },
+  };
+}
+
+export type { ParquetCodec } from './parquet-properties.ts';

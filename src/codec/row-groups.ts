@@ -1,0 +1,81 @@
+/**
+ * Owns: where row groups end. A group is the longest run of rows within both limits, by what the
+ * rows hold, so the cuts are the same however the rows were batched, and no group is larger than a
+ * reader's memory (I13).
+ * llp/0005
+ */
+import { sliceBatch } from './columns.ts';
+import type { Batch, Column, TextColumn } from './columns.ts';
+
+export interface RowGroupLimits {
+  readonly rows: number;
+  /** Of the values as they are in memory; a single larger row is a group of its own. */
+  readonly bytes: number;
+}
+
+export interface RowGroupCutter {
+  /** Takes the next rows; answers the groups they complete, each as slices in row order. */
+  add(batch: Batch): Batch[][];
+  /** The last, incomplete group; undefined when no row is left. */
+  rest(): Batch[] | undefined;
+}
+
+function isText(column: Column): column is TextColumn {
+  return 'offsets' in column;
+}
+
+/** Bytes of rows `from` … `to`: text as long as it is, all other values and positions at 8. */
+function bytesOf(texts: readonly TextColumn[], columns: number, from: number, to: number): number {
+  let bytes = columns * 8 * (to - from);
+  for (const { offsets } of texts) bytes += (offsets[to] ?? 0) - (offsets[from] ?? 0);
+  return bytes;
+}
+
+/** Most rows from `from` on, at most `most`, that take at most `bytes`; may be 0. */
+function rowsWithin(batch: Batch, from: number, most: number, bytes: number): number {
+  const texts = batch.columns.filter(isText);
+  const fits = (rows: number): boolean =>
+    bytesOf(texts, batch.columns.length, from, from + rows) <= bytes;
+  if (fits(most)) return most;
+  let low = 0;
+  let high = most;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Cuts a stream of batches into row groups. */
+export function cutRowGroups(limits: RowGroupLimits): RowGroupCutter {
+  let open: Batch[] = [];
+  let rows = 0;
+  let bytes = 0;
+  const close = (): Batch[] => {
+    const closed = open;
+    open = [];
+    rows = bytes = 0;
+    return closed;
+  };
+  return {
+    add: (batch) => {
+      const closed: Batch[][] = [];
+      let from = 0;
+      while (from < batch.rows) {
+        const most = Math.min(batch.rows - from, limits.rows - rows);
+        let taken = rowsWithin(batch, from, most, limits.bytes - bytes);
+        if (taken === 0 && rows === 0) taken = 1;
+        if (taken > 0) {
+          open.push(sliceBatch(batch, from, from + taken));
+          bytes += bytesOf(batch.columns.filter(isText), batch.columns.length, from, from + taken);
+          rows += taken;
+          from += taken;
+        }
+        if (taken < most || rows === limits.rows) closed.push(close());
+      }
+      return closed;
+    },
+    rest: () => (rows === 0 ? undefined : close()),
+  };
+}

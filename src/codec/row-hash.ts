@@ -1,0 +1,174 @@
+/**
+ * Owns: 128-bit hashes of values and rows in four 32-bit lanes, the mixing of murmur3-x86-128.
+ * Every value is hashed with a seed of its field id and type class and added to its row's lanes;
+ * a finished row is mixed with its seq. Nothing is allocated per value.
+ * Changing anything here changes every content digest ever stored: it never changes.
+ * Not its job: which values count (content-digest).
+ * llp/0005
+ */
+
+const C1 = 0x239b961b;
+const C2 = 0xab0e9789;
+const C3 = 0x38b34ae5;
+const C4 = 0xa1e38b93;
+
+/** Rows hashed together: their lanes stay in the first-level cache. */
+export const LANE_ROWS = 1024;
+
+/** One accumulator of four lanes for each of LANE_ROWS rows. */
+export interface Lanes {
+  readonly a: Uint32Array;
+  readonly b: Uint32Array;
+  readonly c: Uint32Array;
+  readonly d: Uint32Array;
+}
+
+/** Where the hashes of a column's values begin and where they go. */
+export interface ValueHash {
+  readonly lanes: Lanes;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  readonly d: number;
+}
+
+export function newLanes(): Lanes {
+  return {
+    a: new Uint32Array(LANE_ROWS),
+    b: new Uint32Array(LANE_ROWS),
+    c: new Uint32Array(LANE_ROWS),
+    d: new Uint32Array(LANE_ROWS),
+  };
+}
+
+export function clearLanes(lanes: Lanes): void {
+  lanes.a.fill(0);
+  lanes.b.fill(0);
+  lanes.c.fill(0);
+  lanes.d.fill(0);
+}
+
+function fmix(hash: number): number {
+  let h = hash;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+/** Hashes of values of type class `kind` in field `fieldId`, added to `lanes`. */
+export function valueHash(lanes: Lanes, kind: number, fieldId: number): ValueHash {
+  const base = fmix(Math.imul(fieldId, C1) ^ Math.imul(kind + 1, C2));
+  return {
+    lanes,
+    a: fmix(base ^ fieldId),
+    b: fmix(base ^ Math.imul(kind + 1, C3)),
+    c: fmix(base + C4),
+    d: fmix(~base),
+  };
+}
+
+function mix1(h: number, k: number, next: number): number {
+  const m = Math.imul(k, C1);
+  const x = h ^ Math.imul((m << 15) | (m >>> 17), C2);
+  return (Math.imul(((x << 19) | (x >>> 13)) + next, 5) + 0x561ccd1b) | 0;
+}
+
+function mix2(h: number, k: number, next: number): number {
+  const m = Math.imul(k, C2);
+  const x = h ^ Math.imul((m << 16) | (m >>> 16), C3);
+  return (Math.imul(((x << 17) | (x >>> 15)) + next, 5) + 0x0bcaa747) | 0;
+}
+
+function mix3(h: number, k: number, next: number): number {
+  const m = Math.imul(k, C3);
+  const x = h ^ Math.imul((m << 17) | (m >>> 15), C4);
+  return (Math.imul(((x << 15) | (x >>> 17)) + next, 5) + 0x96cd1c35) | 0;
+}
+
+function mix4(h: number, k: number, next: number): number {
+  const m = Math.imul(k, C4);
+  const x = h ^ Math.imul((m << 18) | (m >>> 14), C1);
+  return (Math.imul(((x << 13) | (x >>> 19)) + next, 5) + 0x32ac3b17) | 0;
+}
+
+/** Finishes a hash of `length` bytes and adds it to the lanes of row `row`. */
+// eslint-disable-next-line max-params -- the state stays in registers; an object would not
+function addHash(
+  lanes: Lanes,
+  row: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  length: number,
+): void {
+  const sum = ((a ^ length) + (b ^ length) + (c ^ length) + (d ^ length)) | 0;
+  const h2 = fmix(((b ^ length) + sum) | 0);
+  const h3 = fmix(((c ^ length) + sum) | 0);
+  const h4 = fmix(((d ^ length) + sum) | 0);
+  const h1 = (fmix(sum) + h2 + h3 + h4) | 0;
+  lanes.a[row] = (lanes.a[row] ?? 0) + h1;
+  lanes.b[row] = (lanes.b[row] ?? 0) + h2 + h1;
+  lanes.c[row] = (lanes.c[row] ?? 0) + h3 + h1;
+  lanes.d[row] = (lanes.d[row] ?? 0) + h4 + h1;
+}
+
+/** Adds an 8-byte value, given as its two halves, to row `row`. */
+export function addWords(hash: ValueHash, row: number, low: number, high: number): void {
+  const a = mix1(hash.a, low, hash.b);
+  const b = mix2(hash.b, high, hash.c);
+  const c = mix3(hash.c, low, hash.d);
+  const d = mix4(hash.d, high, a);
+  addHash(hash.lanes, row, a, b, c, d, 8);
+}
+
+/** Up to 4 bytes from `at`, below `to`, as a little-endian word; 0 behind `to`. */
+function wordBelow(view: DataView, at: number, to: number): number {
+  const left = to - at;
+  if (left >= 4) return view.getInt32(at, true);
+  if (left <= 0) return 0;
+  if (at + 4 <= view.byteLength) return view.getInt32(at, true) & ((1 << (8 * left)) - 1);
+  let word = 0;
+  for (let i = 0; i < left; i++) word |= view.getUint8(at + i) << (8 * i);
+  return word;
+}
+
+/** Adds all bytes of `view` from `from` to `to` to row `row`. */
+// eslint-disable-next-line max-params -- as addHash
+export function addBytes(
+  hash: ValueHash,
+  row: number,
+  view: DataView,
+  from: number,
+  to: number,
+): void {
+  let { a, b, c, d } = hash;
+  let at = from;
+  for (; at + 16 <= to; at += 16) {
+    a = mix1(a, view.getInt32(at, true), b);
+    b = mix2(b, view.getInt32(at + 4, true), c);
+    c = mix3(c, view.getInt32(at + 8, true), d);
+    d = mix4(d, view.getInt32(at + 12, true), a);
+  }
+  if (at < to) {
+    a = mix1(a, wordBelow(view, at, to), b);
+    b = mix2(b, wordBelow(view, at + 4, to), c);
+    c = mix3(c, wordBelow(view, at + 8, to), d);
+    d = mix4(d, wordBelow(view, at + 12, to), a);
+  }
+  addHash(hash.lanes, row, a, b, c, d, to - from);
+}
+
+/** Turns the values of row `row` into the hash of the row with that seq. */
+export function finishRow(lanes: Lanes, row: number, seqLow: number, seqHigh: number): void {
+  const a = lanes.a[row] ?? 0;
+  const b = lanes.b[row] ?? 0;
+  const c = lanes.c[row] ?? 0;
+  const d = lanes.d[row] ?? 0;
+  lanes.a[row] = lanes.b[row] = lanes.c[row] = lanes.d[row] = 0;
+  const m1 = mix1(a, seqLow, b);
+  const m2 = mix2(b, seqHigh, c);
+  const m3 = mix3(c, seqLow, d);
+  const m4 = mix4(d, seqHigh, m1);
+  addHash(lanes, row, m1, m2, m3, m4, 16);
+}

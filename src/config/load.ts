@@ -1,0 +1,46 @@
+/**
+ * Owns: where a configuration comes from: the named file, else ./hyp.yaml, else defaults.
+ * llp/0010
+ */
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { HypError, systemCode } from '../core/errors.ts';
+import { DEFAULTS, defaultConfig } from './config.ts';
+import type { HypConfig } from './config.ts';
+import { parseConfig } from './parse.ts';
+import type { Environment } from './yaml-tree.ts';
+
+export const CONFIG_FILE = 'hyp.yaml';
+
+export interface ConfigSource {
+  /** The file to read, relative to `cwd`; it must exist. undefined: ./hyp.yaml if there is one. */
+  readonly config?: string | undefined;
+  /** The store, relative to `cwd`; wins over the file's `root`. */
+  readonly root?: string | undefined;
+  readonly cwd: string;
+  readonly env: Environment;
+}
+
+async function readConfigFile(path: string, mustExist: boolean): Promise<string | undefined> {
+  try {
+    const bytes = await readFile(path);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT' && !mustExist) return undefined;
+    const why = systemCode(cause) === 'ENOENT' ? 'no such file' : 'cannot be read as UTF-8 text';
+    throw new HypError('E_CONFIG', `configuration ${path}: ${why}`, {
+      cause,
+      hint: 'Name a file with --config, or run `hyp init` to make one.',
+      details: { file: path, problems: [] },
+    });
+  }
+}
+
+/** The configuration in force. Throws E_CONFIG: every problem of the file at once. */
+export async function loadConfig(source: ConfigSource): Promise<HypConfig> {
+  const path = resolve(source.cwd, source.config ?? CONFIG_FILE);
+  const root = source.root === undefined ? undefined : resolve(source.cwd, source.root);
+  const text = await readConfigFile(path, source.config !== undefined);
+  if (text === undefined) return defaultConfig(root ?? resolve(source.cwd, DEFAULTS.root));
+  return parseConfig(text, { path, env: source.env, root });
+}

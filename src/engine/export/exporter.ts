@@ -1,0 +1,297 @@
+/**
+ * Owns: one sink instance's export, one step at a time (DESIGN §9): load, decide, intent, run,
+ * advance. A step that meets another process's version does nothing and is asked again.
+ * Invariants: I6-I9 through state/progress; I14: nothing new costs one listing of two directories.
+ * Mutable: retry delays and what was learned of ages, which may be lost at any time.
+ * llp/0008
+ */
+import { HypError, isHypError } from '../../core/errors.ts';
+import type { DatasetName, Lineage, Seq } from '../../core/ids.ts';
+import { toLineage, toSeq } from '../../core/ids.ts';
+import { defined } from '../../core/invariant.ts';
+import type { RecordHead } from '../../core/versioned-record.ts';
+import type { Unit, UnitEncoder } from '../../core/unit.ts';
+import { INGESTED_AT_COLUMN, columnNamed } from '../../codec/columns.ts';
+import type { SinkConfig } from '../../config/config.ts';
+import type { Sink } from '../../../sinks/sink.ts';
+import { advance, beginProgress, openProgress, park, withIntent } from '../../../state/progress.ts';
+import type { Parked, Progress, ProgressRecord } from '../../../state/progress.ts';
+import { planScan } from '../../../storage/scan/plan.ts';
+import { scan } from '../../../storage/scan/scan.ts';
+import type { TableHead } from '../../../storage/table.ts';
+import type { ExportReport, SinkState, Step } from '../api.ts';
+import type { EngineContext } from '../context.ts';
+import { exportDue, retryDelayMs } from './due.ts';
+import type { DueDecision } from './due.ts';
+import { encodeNewUnit } from './new-unit.ts';
+import type { UnitSource } from './new-unit.ts';
+import { ENCODER_VERSION } from './part-encoder.ts';
+import { runUnit } from './run-unit.ts';
+
+/** A sink that waits for a person, or has nothing to do, is looked at again this often. */
+const IDLE_MS = 60_000;
+
+interface Retry {
+  readonly attempt: number;
+  readonly notBeforeMs: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+/** Everything one step works on. */
+interface Work {
+  readonly source: UnitSource;
+  readonly record: ProgressRecord;
+  readonly progress: Progress;
+  readonly base: RecordHead<Progress> | undefined;
+}
+
+export class Exporter {
+  readonly #context: EngineContext;
+  readonly #config: SinkConfig;
+  readonly #sink: Sink;
+  readonly #records = new Map<Lineage, ProgressRecord>();
+  readonly #retries = new Map<DatasetName, Retry>();
+  readonly #oldest = new Map<DatasetName, { readonly watermark: Seq; readonly atMs: number }>();
+
+  constructor(context: EngineContext, config: SinkConfig, sink: Sink) {
+    this.#context = context;
+    this.#config = config;
+    this.#sink = sink;
+  }
+
+  /**
+   * Finishes the open unit of `dataset`, or begins and finishes one when it is due; with
+   * `wait: false` whatever is new is due and a retry is not waited for. Never throws for what
+   * concerns the destination (the report says it); E_CORRUPT, E_FOREIGN of the table pass through.
+   */
+  async step(dataset: DatasetName, options: { wait: boolean }): Promise<Step<ExportReport>> {
+    const work = await this.#load(dataset);
+    if (work === undefined) return { report: undefined, waitMs: IDLE_MS };
+    if (work.progress.parked !== undefined) return this.#answer(work.progress, IDLE_MS);
+    const retry = this.#retries.get(dataset);
+    const nowMs = this.#context.clock.nowMs();
+    if (options.wait && retry !== undefined && retry.notBeforeMs > nowMs) {
+      return this.#answer(work.progress, retry.notBeforeMs - nowMs);
+    }
+    try {
+      return await this.#exportOnce(work, options.wait);
+    } catch (error) {
+      return await this.#failed(work, error);
+    }
+  }
+
+  /** The progress of `dataset` as it stands, for status; undefined before its first row. */
+  async progress(dataset: DatasetName): Promise<Progress | undefined> {
+    return (await this.#load(dataset))?.progress;
+  }
+
+  stateOf(progress: Progress): { state: SinkState; problem: string | undefined } {
+    if (progress.parked !== undefined) {
+      return { state: 'parked', problem: `${progress.parked.reason} ${progress.parked.hint}` };
+    }
+    const retry = this.#retries.get(progress.dataset);
+    if (retry !== undefined) return { state: 'retrying', problem: retry.reason };
+    return { state: progress.open === undefined ? 'idle' : 'exporting', problem: undefined };
+  }
+
+  /** Milliseconds since the first row above `watermark` was stamped; 0 when there is none. */
+  async ageMs(dataset: DatasetName, watermark: Seq): Promise<number> {
+    const table = this.#context.table(dataset);
+    const head = await table.load();
+    if (head === undefined || head.value.hyp.maxSeq <= watermark) return 0;
+    const known = this.#oldest.get(dataset);
+    if (known?.watermark === watermark) return this.#context.clock.nowMs() - known.atMs;
+    const through = toSeq(watermark + 1n);
+    const range = { after: watermark, through, columns: [INGESTED_AT_COLUMN] };
+    for await (const batch of scan(table, head, range)) {
+      const column = columnNamed(batch, INGESTED_AT_COLUMN);
+      if (column?.type !== 'timestamptz') break;
+      const atMs = Number(defined(column.values[0], 'a batch has rows') / 1000n);
+      this.#oldest.set(dataset, { watermark, atMs });
+      return this.#context.clock.nowMs() - atMs;
+    }
+    return 0;
+  }
+
+  async #load(dataset: DatasetName): Promise<Work | undefined> {
+    const table = this.#context.table(dataset);
+    let head = await table.load();
+    if (head === undefined) return undefined;
+    const lineage = toLineage(head.value.hyp.lineage);
+    const key = { sink: this.#sink.name, dataset, lineage };
+    let record = this.#records.get(lineage);
+    if (record === undefined) {
+      const { fs, state, random } = this.#context;
+      record = await openProgress(fs, state, key, random);
+      this.#records.set(lineage, record);
+    }
+    const base = await record.load();
+    const progress = base?.value ?? beginProgress(key);
+    if (isBehind(head, progress)) head = (await table.load()) ?? head;
+    assertNotBehind(head, progress);
+    const source = { table, head, sink: this.#sink, observe: this.#context.observe };
+    return { source, record, progress, base };
+  }
+
+  async #exportOnce(work: Work, wait: boolean): Promise<Step<ExportReport>> {
+    const { record, progress } = work;
+    let base = work.base;
+    if (progress.open === undefined) {
+      const due = await this.#due(work, wait);
+      if (due.label === 'wait') return this.#answer(progress, due.waitMs);
+      const unit = await this.#encode(work, due.through);
+      const linked = await record.append(base, withIntent(progress, unit));
+      if (linked.kind === 'conflict') return this.#answer(progress, 0);
+      base = linked.head;
+    }
+    const open = defined(base, 'an open unit is in a record');
+    const outcome = await runUnit(work.source, record, open);
+    switch (outcome.kind) {
+      case 'delivered':
+        return this.#advance({ ...work, progress: outcome.head.value }, outcome.head, wait);
+      case 'conflict':
+        return this.#answer(progress, 0);
+      case 'retry':
+        return this.#retry(open.value, outcome.reason, outcome.afterMs);
+      case 'park':
+        return this.#park({ ...work, progress: open.value, base: open }, outcome);
+    }
+  }
+
+  /** One version: receipt, watermark, and the next intent when one is due already (DESIGN §9.5). */
+  async #advance(
+    work: Work,
+    head: RecordHead<Progress>,
+    wait: boolean,
+  ): Promise<Step<ExportReport>> {
+    const unit = defined(head.value.open, 'a delivered unit was open');
+    const advanced = advance(head.value, undefined);
+    const after = { ...work, progress: advanced };
+    const due = await this.#due(after, wait);
+    const next = due.label === 'wait' ? undefined : await this.#encode(after, due.through);
+    const linked = await work.record.append(head, advance(head.value, next));
+    if (linked.kind === 'conflict') return this.#answer(head.value, 0);
+    this.#retries.delete(unit.dataset);
+    await this.#sink.staging.clear(unit.dataset, unit.through);
+    this.#context.observe({
+      type: 'decision',
+      action: 'exported',
+      level: 'info',
+      facts: unitFacts(this.#sink, unit),
+    });
+    const waitMs = due.label === 'wait' ? due.waitMs : 0;
+    return this.#answer(linked.head.value, waitMs, { units: 1, rows: unit.rows });
+  }
+
+  async #due(work: Work, wait: boolean): Promise<DueDecision> {
+    const { source, progress } = work;
+    const { dataset, watermark } = progress;
+    const { maxSeq } = source.head.value.hyp;
+    if (maxSeq <= watermark) return { label: 'wait', waitMs: IDLE_MS };
+    const rotation = this.#config.rotate;
+    const backlog = { watermark, maxSeq: toSeq(maxSeq), storedBytes: 0, ageMs: 0 };
+    if (!wait) return exportDue(rotation, backlog, wait);
+    const files = await planScan(source.table, source.head, watermark, backlog.maxSeq);
+    const storedBytes = files.reduce((sum, file) => sum + file.entry.file.bytes, 0);
+    const ageMs = await this.ageMs(dataset, watermark);
+    return exportDue(rotation, { ...backlog, storedBytes, ageMs }, wait);
+  }
+
+  async #encode(work: Work, through: Seq): Promise<Unit> {
+    const { format, partition, prefix, rotate } = this.#config;
+    const encoder: UnitEncoder = {
+      name: format,
+      version: ENCODER_VERSION,
+      partition,
+      prefix,
+      schemaId: work.source.head.value.currentSchemaId,
+    };
+    const cuts = { bytes: rotate.bytes };
+    return encodeNewUnit(work.source, { progress: work.progress, through, cuts, encoder });
+  }
+
+  async #failed(work: Work, error: unknown): Promise<Step<ExportReport>> {
+    if (isHypError(error, 'E_FORK')) {
+      const hint = error.hint ?? 'Find out which store is the right one before going on.';
+      return this.#park(await this.#reload(work), { reason: error.message, hint });
+    }
+    if (isHypError(error) && error.kind !== 'unavailable' && error.kind !== 'conflict') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return this.#retry(work.progress, reason, 0);
+  }
+
+  async #reload(work: Work): Promise<Work> {
+    const base = await work.record.load();
+    return { ...work, base, progress: base?.value ?? work.progress };
+  }
+
+  #retry(progress: Progress, reason: string, afterMs: number): Step<ExportReport> {
+    const { clock, random, observe } = this.#context;
+    const before = this.#retries.get(progress.dataset);
+    const attempt = (before?.attempt ?? 0) + 1;
+    const delay = retryDelayMs(this.#config.retry, attempt, random.fraction());
+    const waitMs = Math.max(delay, afterMs);
+    const nowMs = clock.nowMs();
+    this.#retries.set(progress.dataset, {
+      attempt,
+      notBeforeMs: nowMs + waitMs,
+      sinceMs: before?.sinceMs ?? nowMs,
+      reason,
+    });
+    const facts = { sink: this.#sink.name, dataset: progress.dataset, attempt, waitMs, reason };
+    observe({ type: 'decision', action: 'retry', level: 'warn', facts });
+    return this.#answer(progress, waitMs);
+  }
+
+  async #park(work: Work, why: Omit<Parked, 'sinceMs'>): Promise<Step<ExportReport>> {
+    const { clock, observe } = this.#context;
+    const parked = { reason: why.reason, hint: why.hint, sinceMs: clock.nowMs() };
+    const linked = await work.record.append(work.base, park(work.progress, parked));
+    if (linked.kind === 'conflict') return this.#answer(work.progress, 0);
+    const facts = { sink: this.#sink.name, dataset: work.progress.dataset, reason: why.reason };
+    observe({ type: 'decision', action: 'parked', level: 'warn', facts });
+    return this.#answer(linked.head.value, IDLE_MS);
+  }
+
+  #answer(
+    progress: Progress,
+    waitMs: number,
+    done: { units: number; rows: number } = { units: 0, rows: 0 },
+  ): Step<ExportReport> {
+    const { sink, dataset, watermark } = progress;
+    const report = { sink, dataset, watermark, ...done, ...this.stateOf(progress) };
+    return { report, waitMs };
+  }
+}
+
+/** True also when another process committed and exported since `head` was read: read it again. */
+function isBehind(head: TableHead, progress: Progress): boolean {
+  return (progress.open?.through ?? progress.watermark) > head.value.hyp.maxSeq;
+}
+
+/** The table's largest seq never falls: a record above it proves that the table went back. */
+function assertNotBehind(head: TableHead, progress: Progress): void {
+  if (!isBehind(head, progress)) return;
+  const reached = progress.open?.through ?? progress.watermark;
+  const { maxSeq } = head.value.hyp;
+  throw new HypError(
+    'E_FORK',
+    `${progress.dataset} ends at seq ${maxSeq}, but ${progress.sink} has exported through ${reached}`,
+    {
+      hint: 'The table was rolled back or replaced. Nothing was sent; put the newer table back.',
+      details: { dataset: progress.dataset, sink: progress.sink, maxSeq: toSeq(maxSeq) },
+    },
+  );
+}
+
+function unitFacts(sink: Sink, unit: Unit): Record<string, string | number> {
+  return {
+    sink: sink.name,
+    dataset: unit.dataset,
+    after: unit.after.toString(),
+    through: unit.through.toString(),
+    rows: unit.rows,
+    parts: unit.parts.length,
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Owns: the configured sinks of a store: making them, registering them durably and claiming their
+ * destinations before their first step.
+ * llp/0008
+ */
+import { HypError } from '../../core/errors.ts';
+import type { DatasetName, SinkName } from '../../core/ids.ts';
+import type { HypConfig, SinkConfig } from '../../config/config.ts';
+import { createFsSink } from '../../../sinks/fs.ts';
+import type { Sink } from '../../../sinks/sink.ts';
+import { openRegistry, registerSink } from '../../../state/registry.ts';
+import type { ExportReport, Step } from '../api.ts';
+import type { EngineContext } from '../context.ts';
+import { Exporter } from './exporter.ts';
+
+interface Configured {
+  readonly config: SinkConfig;
+  readonly sink: Sink;
+  readonly exporter: Exporter;
+  ready: boolean;
+}
+
+export class Exporters {
+  readonly #context: EngineContext;
+  readonly #storeId: string;
+  readonly #registry;
+  readonly #sinks = new Map<SinkName, Configured>();
+
+  constructor(context: EngineContext, config: HypConfig, storeId: string) {
+    this.#context = context;
+    this.#storeId = storeId;
+    this.#registry = openRegistry(context.fs, context.state, context.random);
+    for (const each of config.sinks) {
+      const { fs, random } = context;
+      const sink = createFsSink({
+        name: each.name,
+        path: each.path,
+        prefix: each.prefix,
+        fs,
+        random,
+      });
+      const exporter = new Exporter(context, each, sink);
+      this.#sinks.set(each.name, { config: each, sink, exporter, ready: false });
+    }
+  }
+
+  names(): readonly SinkName[] {
+    return [...this.#sinks.keys()];
+  }
+
+  all(): readonly {
+    readonly config: SinkConfig;
+    readonly sink: Sink;
+    readonly exporter: Exporter;
+  }[] {
+    return [...this.#sinks.values()];
+  }
+
+  /** One export step of a sink, which takes no part in datasets its filter leaves out. */
+  async step(
+    name: SinkName,
+    dataset: DatasetName,
+    options: { wait: boolean },
+  ): Promise<Step<ExportReport>> {
+    const configured = this.#sinks.get(name);
+    if (configured === undefined) throw new HypError('E_CONFIG', `no sink ${name}`);
+    const { config, exporter } = configured;
+    if (config.datasets !== undefined && !config.datasets.includes(dataset)) {
+      return { report: undefined, waitMs: Number.POSITIVE_INFINITY };
+    }
+    await this.#makeReady(configured);
+    return exporter.step(dataset, options);
+  }
+
+  /** Registered before its first tick, and alone at its destination (DESIGN §9). */
+  async #makeReady(configured: Configured): Promise<void> {
+    if (configured.ready) return;
+    const { config, sink } = configured;
+    const answer = await registerSink(this.#registry, {
+      name: sink.name,
+      type: sink.type,
+      destination: sink.destination,
+      datasets: config.datasets,
+      registeredAtMs: this.#context.clock.nowMs(),
+    });
+    if (answer.kind === 'destination-changed') {
+      throw new HypError(
+        'E_PARKED',
+        `sink ${sink.name} was registered for ${answer.from}, the config says ${answer.to}`,
+        {
+          hint: 'Nothing was sent. Put the old path back, or give the new destination a new name.',
+        },
+      );
+    }
+    if (answer.kind === 'destination-taken') {
+      throw new HypError('E_CONFIG', `sinks ${sink.name} and ${answer.by} share one destination`, {
+        hint: 'Give each sink a path or prefix of its own. Nothing was sent.',
+      });
+    }
+    await sink.claim(`${this.#storeId}/${sink.name}`);
+    configured.ready = true;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Owns: one open unit on its way out: announce, deliver every part, complete, and what the answers
+ * mean. Every step may be repeated by another process or after a crash: the destination recognises
+ * what it has.
+ *
+ * | step | durable then | a crash right after leaves |
+ * | intent (before this file) | which rows, keys, digests | the unit, replayed |
+ * | announce | the plan at the destination | the unit, replayed; another plan cannot start here |
+ * | parts encoded again, with other bytes | a new progress version, then staged bytes | replayed |
+ * | deliver, part by part | that object | the same parts again, recognised |
+ * | complete | the unit manifest | recognised as delivered, then advanced |
+ *
+ * llp/0008
+ */
+import { HypError } from '../../core/errors.ts';
+import type { RecordHead } from '../../core/versioned-record.ts';
+import type { Unit } from '../../core/unit.ts';
+import { sameUnit } from '../../core/unit.ts';
+import { unreachable } from '../../core/invariant.ts';
+import type { Delivery } from '../../../sinks/sink.ts';
+import { withOpenUnit } from '../../../state/progress.ts';
+import type { Progress, ProgressRecord } from '../../../state/progress.ts';
+import { unitAction } from './decide.ts';
+import { digestOfRange, encodeAgain } from './new-unit.ts';
+import type { UnitSource } from './new-unit.ts';
+
+export type UnitOutcome =
+  /** Every part and the manifest are there; `head` is the record whose open unit that is. */
+  | { readonly kind: 'delivered'; readonly head: RecordHead<Progress> }
+  /** Another process linked a version meanwhile: load the record again. */
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'retry'; readonly afterMs: number; readonly reason: string }
+  | { readonly kind: 'park'; readonly reason: string; readonly hint: string };
+
+interface OpenUnit {
+  readonly source: UnitSource;
+  readonly record: ProgressRecord;
+  readonly head: RecordHead<Progress>;
+  readonly unit: Unit;
+}
+
+/** Runs the open unit of `head`. Idempotent. Errors of the disk or the sink pass through. */
+export async function runUnit(
+  source: UnitSource,
+  record: ProgressRecord,
+  head: RecordHead<Progress>,
+): Promise<UnitOutcome> {
+  const unit = head.value.open;
+  if (unit === undefined) throw new HypError('E_INTERNAL', 'no unit is open');
+  const open = { source, record, head, unit };
+  const action = unitAction(unit, await source.sink.announce(unit));
+  switch (action.label) {
+    case 'fresh':
+      return deliverParts(open);
+    case 'delivered':
+      return { kind: 'delivered', head };
+    case 'adopt-plan':
+    case 'adopt-manifest':
+      return adopt(open, action.unit);
+    default:
+      return unreachable(action);
+  }
+}
+
+/** The destination's unit becomes ours if it has the rows our table has over its range. */
+async function adopt(open: OpenUnit, found: Unit): Promise<UnitOutcome> {
+  const { source, record, head } = open;
+  const ours =
+    found.lineage === open.unit.lineage &&
+    found.after === open.unit.after &&
+    found.chainBefore === head.value.chain &&
+    found.through <= source.head.value.hyp.maxSeq &&
+    (await digestOfRange(source, found.after, found.through)) === found.contentDigest;
+  if (!ours) return fork(found, 'its plan has other rows than this table');
+  const linked = await record.append(head, withOpenUnit(head.value, found));
+  if (linked.kind === 'conflict') return linked;
+  return runUnit(source, record, linked.head);
+}
+
+async function deliverParts(open: OpenUnit): Promise<UnitOutcome> {
+  const missing = new Set<number>();
+  for (let index = 0; index < open.unit.parts.length; index++) {
+    const delivery = await deliverPart(open, index);
+    if (delivery.kind === 'missing') missing.add(index);
+    else if (!isThere(delivery)) return failed(open.unit, index, delivery);
+  }
+  if (missing.size > 0) return deliverAgain(open, missing);
+  await open.source.sink.complete(open.unit);
+  return { kind: 'delivered', head: open.head };
+}
+
+async function deliverPart(open: OpenUnit, index: number): Promise<Delivery> {
+  const { sink } = open.source;
+  const { dataset, after, parts } = open.unit;
+  const part = parts[index];
+  if (part === undefined) throw new HypError('E_INTERNAL', `the unit has no part ${index}`);
+  const staged = await sink.staging.find(dataset, after, index, part);
+  return sink.deliver(open.unit, index, staged);
+}
+
+/** Staged bytes are gone: make them again; other bytes are recorded before they are sent (I8). */
+async function deliverAgain(open: OpenUnit, missing: ReadonlySet<number>): Promise<UnitOutcome> {
+  const { source, record } = open;
+  const unit = await encodeAgain(source, open.unit, missing);
+  let { head } = open;
+  if (!sameUnit(unit, open.unit)) {
+    const linked = await record.append(head, withOpenUnit(head.value, unit));
+    if (linked.kind === 'conflict') return linked;
+    head = linked.head;
+  }
+  const again = { ...open, head, unit };
+  for (const index of missing) {
+    const delivery = await deliverPart(again, index);
+    if (!isThere(delivery)) return failed(unit, index, delivery);
+  }
+  await source.sink.complete(unit);
+  return { kind: 'delivered', head };
+}
+
+function isThere(delivery: Delivery): boolean {
+  return delivery.kind === 'accepted' || delivery.kind === 'duplicate';
+}
+
+function failed(unit: Unit, index: number, delivery: Delivery): UnitOutcome {
+  const key = unit.parts[index]?.key ?? '';
+  switch (delivery.kind) {
+    case 'retry':
+      return { kind: 'retry', afterMs: delivery.afterMs, reason: delivery.reason };
+    case 'refused':
+      return {
+        kind: 'park',
+        reason: `the destination refused ${key}: ${delivery.reason}`,
+        hint: 'Change the destination so that it takes the object; nothing else was sent.',
+      };
+    case 'fork':
+      return fork(unit, delivery.reason);
+    case 'missing':
+      return { kind: 'retry', afterMs: 0, reason: `staged bytes of ${key} vanished again` };
+    case 'accepted':
+    case 'duplicate':
+      throw new HypError('E_INTERNAL', `part ${key} is there`);
+    default:
+      return unreachable(delivery);
+  }
+}
+
+function fork(unit: Unit, reason: string): UnitOutcome {
+  return {
+    kind: 'park',
+    reason: `the destination knows another history after seq ${unit.after} of ${unit.dataset}: ${reason}`,
+    hint: 'Nothing was overwritten. Find out which store is the right one before going on.',
+  };
+}

@@ -1,0 +1,149 @@
+/**
+ * Owns: rows of this process becoming durable in the spool: bytes or objects → columns → frames.
+ * Invariant: I3: when an append resolves, its rows are in the spool, fdatasynced, exactly once.
+ * A crash before that leaves nothing, or a frame the caller was not told of.
+ * llp/0008
+ */
+import { HypError } from '../core/errors.ts';
+import type { DatasetName, WriterId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import { encodeIpc } from '../codec/arrow-ipc.ts';
+import { NdjsonDecoder } from '../codec/ndjson/decoder.ts';
+import type { DecodedBatch } from '../codec/ndjson/decoder.ts';
+import { rowsToNdjson } from '../codec/rows.ts';
+import { SPOOL_DIR } from '../../storage/layout.ts';
+import { SpoolWriter } from '../../storage/spool/writer.ts';
+import type { Lease } from '../../state/lease.ts';
+import { writerLeasePath } from '../../state/layout.ts';
+import type { AppendResult, RejectedLine } from './api.ts';
+import type { EngineContext } from './context.ts';
+
+/** Columns of one frame, before IPC adds its headers: a frame stays below LIMITS.frameBytes. */
+const FRAME_BYTES = LIMITS.frameBytes / 2;
+
+/** An input stream that is silent for this long has its whole lines stored. */
+const INPUT_PAUSE_MS = 20;
+
+export class Ingest {
+  readonly #context: EngineContext;
+  readonly #writer: SpoolWriter;
+  #held: { readonly writer: WriterId; readonly lease: Lease | undefined } | undefined;
+  #closed = false;
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+    this.#writer = new SpoolWriter({
+      fs: context.fs,
+      dir: `${context.root}/${SPOOL_DIR}`,
+      random: context.random,
+      clock: context.clock,
+      observe: context.observe,
+    });
+  }
+
+  /** All of `rows` or, when one of them is not a row, none. */
+  async append(
+    dataset: DatasetName,
+    rows: Iterable<Readonly<Record<string, unknown>>>,
+  ): Promise<AppendResult> {
+    this.#assertOpen();
+    const decoder = this.#decoder();
+    const batches: DecodedBatch[] = [];
+    for (const bytes of rowsToNdjson(rows)) batches.push(...decoder.decode(bytes));
+    const last = decoder.finish();
+    if (last !== undefined) batches.push(last);
+    const bad = batches.flatMap((batch) => batch.rejects)[0];
+    if (bad !== undefined) {
+      throw new HypError('E_BAD_ROW', `row ${bad.line} cannot be stored: ${bad.reason}`, {
+        hint: 'Nothing of this append was stored. Mend the row and append again.',
+      });
+    }
+    return this.#store(dataset, batches);
+  }
+
+  /** Every good line of `input`; bad ones are in the answer. Stored piece by piece, in order. */
+  async appendNdjson(
+    dataset: DatasetName,
+    input: AsyncIterable<Uint8Array>,
+  ): Promise<AppendResult> {
+    this.#assertOpen();
+    const decoder = this.#decoder();
+    const parts: AppendResult[] = [];
+    const chunks = input[Symbol.asyncIterator]();
+    let next = chunks.next();
+    for (;;) {
+      // A source that pauses must not keep rows that are whole from becoming durable.
+      const paused = await Promise.race([next.then(() => false), this.#pause()]);
+      const waiting = paused ? decoder.flush() : undefined;
+      if (waiting !== undefined) parts.push(await this.#store(dataset, [waiting]));
+      const chunk = await next;
+      if (chunk.done === true) break;
+      parts.push(await this.#store(dataset, decoder.decode(chunk.value)));
+      next = chunks.next();
+    }
+    const last = decoder.finish();
+    if (last !== undefined) parts.push(await this.#store(dataset, [last]));
+    return {
+      rows: parts.reduce((sum, part) => sum + part.rows, 0),
+      rejects: parts.flatMap((part) => part.rejects),
+      duplicateKeyRows: parts.reduce((sum, part) => sum + part.duplicateKeyRows, 0),
+    };
+  }
+
+  /** Seals this process's writer, so that its directory can go once it is flushed. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writer.close();
+    await this.#held?.lease?.release();
+  }
+
+  async #store(dataset: DatasetName, batches: readonly DecodedBatch[]): Promise<AppendResult> {
+    const rejects: RejectedLine[] = [];
+    const writes: Promise<void>[] = [];
+    let rows = 0;
+    let duplicateKeyRows = 0;
+    for (const { batch, rejects: bad, duplicateKeyRows: twice } of batches) {
+      rejects.push(...bad.map(({ line, reason, excerpt }) => ({ line, reason, excerpt })));
+      duplicateKeyRows += twice;
+      rows += batch.rows;
+      if (batch.rows === 0) continue;
+      writes.push(this.#writer.append(dataset, batch.rows, encodeIpc([batch])));
+    }
+    await Promise.all(writes);
+    await this.#holdWriter();
+    return { rows, rejects, duplicateKeyRows };
+  }
+
+  /**
+   * Tells others that this process lives, so that its writer is not closed under it. Being closed
+   * all the same costs a new writer id and nothing else.
+   */
+  async #holdWriter(): Promise<void> {
+    const { writerId } = this.#writer;
+    if (writerId === undefined || writerId === this.#held?.writer) return;
+    const before = this.#held;
+    const lease = await this.#context.leases.acquire(
+      writerLeasePath(this.#context.state, writerId),
+      {
+        waitMs: 0,
+        purpose: 'append',
+      },
+    );
+    this.#held = { writer: writerId, lease };
+    await before?.lease?.release();
+  }
+
+  async #pause(): Promise<boolean> {
+    await this.#context.clock.sleep(INPUT_PAUSE_MS);
+    return true;
+  }
+
+  #decoder(): NdjsonDecoder {
+    return new NdjsonDecoder({ maxBytes: FRAME_BYTES, observe: this.#context.observe });
+  }
+
+  #assertOpen(): void {
+    if (!this.#closed) return;
+    throw new HypError('E_CLOSED', 'the store is closed', { hint: 'Open it again to append.' });
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * Owns: looking after the spool from the outside: what is waiting, closing writers whose process
+ * is gone, and removing what every table has committed.
+ * A wrong guess that a writer is dead costs it a new id and nothing else (llp/0007).
+ * llp/0008
+ */
+import type { DatasetName, WriterId } from '../core/ids.ts';
+import { writerLeasePath } from '../../state/layout.ts';
+import { SPOOL_DIR } from '../../storage/layout.ts';
+import { closeWriter } from '../../storage/spool/close.ts';
+import type { SpoolPending } from '../../storage/spool/reader.ts';
+import { trim } from '../../storage/spool/trim.ts';
+import type { EngineContext } from './context.ts';
+import { committedOrdinals } from './flush/flush.ts';
+
+type Committed = (writer: WriterId, dataset: DatasetName) => bigint;
+
+/** What waits in the spool, per dataset, against the positions of the tables as they are now. */
+export async function spoolPending(context: EngineContext): Promise<readonly SpoolPending[]> {
+  return context.spool.pending(await committedOf(context, await context.spool.datasets()));
+}
+
+/**
+ * Closes abandoned writers and removes what is committed. When nothing was `flushed` and no writer
+ * has ended there is nothing to remove, and no frame is read. Idempotent.
+ */
+export async function tidySpool(context: EngineContext, flushed: boolean): Promise<void> {
+  let ended = false;
+  for (const writer of await context.spool.writers()) {
+    const path = writerLeasePath(context.state, writer.id);
+    if (!writer.ended && (await context.leases.isHeld(path))) continue;
+    if (!writer.ended) await closeWriter(spoolPlace(context), writer.id);
+    ended = true;
+  }
+  if (!flushed && !ended) return;
+  const committed = await committedOf(context, await context.spool.datasets());
+  await trim(spoolPlace(context), committed);
+}
+
+function spoolPlace(context: EngineContext) {
+  const { fs, clock, random } = context;
+  return { fs, clock, random, dir: `${context.root}/${SPOOL_DIR}` };
+}
+
+/** The positions of every dataset with frames in the spool, read once. */
+async function committedOf(
+  context: EngineContext,
+  datasets: readonly DatasetName[],
+): Promise<Committed> {
+  const through = new Map<DatasetName, (writer: WriterId) => bigint>();
+  for (const dataset of datasets) {
+    const table = context.table(dataset);
+    const positions = await table.positions(await table.load());
+    through.set(dataset, committedOrdinals(positions));
+  }
+  return (writer, dataset) => through.get(dataset)?.(writer) ?? 0n;
+}

@@ -1,0 +1,102 @@
+/**
+ * Owns: a store directory as such: its making, its identity and its format, in `store.json`.
+ * Commit point of `initStore`: the link of store.json; what is made before it is made again.
+ * A store of a higher format, or on a file system without links, is refused.
+ * llp/0008
+ */
+import { z } from 'zod';
+import { HypError, systemCode } from '../core/errors.ts';
+import {
+  assertLinks,
+  createSynced,
+  mkdirDurable,
+  readFileIfAny,
+  unlinkIfAny,
+} from '../core/durable-fs.ts';
+import type { DurableFs } from '../core/durable-fs.ts';
+import { SEAL_PLACEHOLDER, checkSeal, sealBytes } from '../core/digest.ts';
+import type { Random } from '../core/random.ts';
+import { makeStateDirs, stateDir } from '../../state/layout.ts';
+import { SPOOL_DIR, TABLES_DIR } from '../../storage/layout.ts';
+
+const STORE_FILE = 'store.json';
+const FORMAT = 1;
+
+const storeJson = z.strictObject({
+  hyp: z.literal('store'),
+  format: z.number(),
+  seal: z.string(),
+  storeId: z.uuid(),
+});
+
+export interface StoreFile {
+  /** Names the store; a copy has the same (chains tell copies apart, not this). */
+  readonly storeId: string;
+}
+
+/**
+ * Makes `root` a store, or finds that it is one already. The parent of `root` must exist. Durable
+ * when it resolves; idempotent; two processes that race make one store.
+ */
+export async function initStore(fs: DurableFs, root: string, random: Random): Promise<StoreFile> {
+  const cut = root.lastIndexOf('/');
+  await mkdirDurable(fs, root.slice(0, cut) || '/', root.slice(cut + 1));
+  const there = await readStoreFile(fs, root);
+  if (there !== undefined) return there;
+  await assertEmpty(fs, root);
+  await assertLinks(fs, root, random.uuid());
+  for (const dir of [TABLES_DIR, SPOOL_DIR]) await mkdirDurable(fs, root, dir);
+  await makeStateDirs(fs, root);
+  const value = { hyp: 'store', format: FORMAT, seal: SEAL_PLACEHOLDER, storeId: random.uuid() };
+  const temp = `${root}/.${value.storeId}.tmp`;
+  await createSynced(fs, temp, sealBytes(Buffer.from(`${JSON.stringify(value)}\n`)));
+  try {
+    await fs.link(temp, `${root}/${STORE_FILE}`);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  } finally {
+    await unlinkIfAny(fs, temp);
+  }
+  await fs.syncDir(root);
+  const made = await readStoreFile(fs, root);
+  if (made === undefined) throw new HypError('E_UNAVAILABLE', `cannot make a store at ${root}`);
+  return made;
+}
+
+/** The store at `root`, or undefined when there is none. E_CORRUPT, E_UNSUPPORTED_FORMAT. */
+export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreFile | undefined> {
+  const path = `${root}/${STORE_FILE}`;
+  const bytes = await readFileIfAny(fs, path);
+  if (bytes === undefined) return undefined;
+  if (checkSeal(bytes) !== 'whole') throw damaged(path);
+  let parsed: z.infer<typeof storeJson>;
+  try {
+    parsed = storeJson.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
+  if (parsed.format > FORMAT) {
+    throw new HypError('E_UNSUPPORTED_FORMAT', `the store ${root} has format ${parsed.format}`, {
+      hint: `This hyp knows format ${FORMAT}: use a newer one. Nothing was touched.`,
+    });
+  }
+  return { storeId: parsed.storeId };
+}
+
+/** A directory with other things in it is not turned into a store behind its owner's back. */
+async function assertEmpty(fs: DurableFs, root: string): Promise<void> {
+  const ours = new Set([TABLES_DIR, SPOOL_DIR, stateDir('').slice(1)]);
+  const names = await fs.readdir(root);
+  const strange = names.find((name) => !ours.has(name) && !name.startsWith('.'));
+  if (strange === undefined) return;
+  throw new HypError('E_NOT_A_STORE', `${root} is not a hyp store and not empty (${strange})`, {
+    hint: 'Choose an empty or new directory for `root`.',
+  });
+}
+
+function damaged(path: string, cause?: unknown): HypError {
+  return new HypError('E_CORRUPT', `the store file is damaged: ${path}`, {
+    cause,
+    hint: 'Nothing was changed. Restore this one file from a backup of the store.',
+  });
+}

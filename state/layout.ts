@@ -1,0 +1,70 @@
+/**
+ * Owns: where state keeps things: every path below a store's `state/`.
+ *
+ * | path | what | authoritative |
+ * | `state/progress/<sink>/<dataset>/<lineage>/` | progress record | yes |
+ * | `state/sinks/` | registry of sinks | yes |
+ * | `state/staging/<sink>/` | bytes of parts for destinations without a place of their own | no |
+ * | `state/leases/<name>.lock`, `<name>.json` | leases | no |
+ * | `state/daemon` | the daemon's lease | no |
+ * llp/0015
+ */
+import { mkdirDurable } from '../src/core/durable-fs.ts';
+import type { DurableFs } from '../src/core/durable-fs.ts';
+import type { DatasetName, Lineage, SinkName, WriterId } from '../src/core/ids.ts';
+
+const STATE_DIR = 'state';
+const PROGRESS_DIR = 'progress';
+const SINKS_DIR = 'sinks';
+const STAGING_DIR = 'staging';
+const LEASES_DIR = 'leases';
+
+/** A store's state directory; all paths below are in it. */
+export function stateDir(root: string): string {
+  return `${root}/${STATE_DIR}`;
+}
+
+/**
+ * Makes the directories every store has, durable, and answers the state directory. `root` must
+ * exist. Idempotent.
+ */
+export async function makeStateDirs(fs: DurableFs, root: string): Promise<string> {
+  const state = await mkdirDurable(fs, root, STATE_DIR);
+  for (const name of [PROGRESS_DIR, SINKS_DIR, STAGING_DIR, LEASES_DIR]) {
+    await mkdirDurable(fs, state, name);
+  }
+  return state;
+}
+
+/** Names of a progress record's directory below the state directory. */
+export function progressNames(sink: SinkName, dataset: DatasetName, lineage: Lineage): string[] {
+  return [PROGRESS_DIR, sink, dataset, lineage];
+}
+
+export function registryDir(state: string): string {
+  return `${state}/${SINKS_DIR}`;
+}
+
+export function stagingDir(state: string, sink: SinkName): string {
+  return `${state}/${STAGING_DIR}/${sink}`;
+}
+
+/** Lease of a flush: who appends to the dataset's table now. */
+export function appendLeasePath(state: string, dataset: DatasetName): string {
+  return `${state}/${LEASES_DIR}/append-${dataset}`;
+}
+
+/** Lease of an export: who exports the dataset to the sink now. */
+export function exportLeasePath(state: string, sink: SinkName, dataset: DatasetName): string {
+  return `${state}/${LEASES_DIR}/export-${sink}.${dataset}`;
+}
+
+/** Lease of a spool writer: its process lives. */
+export function writerLeasePath(state: string, writer: WriterId): string {
+  return `${state}/${LEASES_DIR}/writer-${writer}`;
+}
+
+/** Lease of the one daemon of a store. */
+export function daemonLeasePath(state: string): string {
+  return `${state}/daemon`;
+}

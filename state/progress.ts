@@ -1,0 +1,173 @@
+/**
+ * Owns: the progress record of one (sink instance, lineage): watermark, chain, open unit, last
+ * receipt; and its only legal changes, as pure functions.
+ * Invariants: I6 (units tile the seq line), I7 (the watermark moves only past a delivered unit),
+ * I8 (an open unit changes only by a new version), I9 (through core/versioned-record).
+ * Commit point of each change: the link of v<N+1>.json.
+ *
+ * | version linked | a crash right after leaves |
+ * | intent (open unit set) | the unit is replayed exactly as written |
+ * | advance (receipt, watermark, perhaps the next intent) | the unit is exported |
+ * | park | the sink waits for a person |
+ *
+ * llp/0015
+ */
+import { z } from 'zod';
+import { mkdirDurable } from '../src/core/durable-fs.ts';
+import type { DurableFs } from '../src/core/durable-fs.ts';
+import { SEQ_ZERO, toDatasetName, toLineage, toSeq, toSinkName } from '../src/core/ids.ts';
+import type { DatasetName, Lineage, Seq, SinkName } from '../src/core/ids.ts';
+import { invariant } from '../src/core/invariant.ts';
+import { jsonRecordFormat } from '../src/core/json-record.ts';
+import type { Random } from '../src/core/random.ts';
+import { unitFromJson, unitToJson } from '../src/core/unit.ts';
+import type { Unit } from '../src/core/unit.ts';
+import { VersionedRecord } from '../src/core/versioned-record.ts';
+import { progressNames } from './layout.ts';
+import { addDigests, digestFromHex, digestHex } from '../src/codec/content-digest.ts';
+
+export interface Parked {
+  readonly reason: string;
+  /** What a person should run. */
+  readonly hint: string;
+  readonly sinceMs: number;
+}
+
+export interface Progress {
+  readonly sink: SinkName;
+  readonly dataset: DatasetName;
+  readonly lineage: Lineage;
+  /** Highest seq exported, all seqs below it included. */
+  readonly watermark: Seq;
+  /** Content digest of all rows up to the watermark, 32 hex digits. */
+  readonly chain: string;
+  readonly exportedRows: bigint;
+  /** The intent: a unit whose bytes may have left. */
+  readonly open: Unit | undefined;
+  /** The unit exported last; its receipt is the unit itself. */
+  readonly receipt: Unit | undefined;
+  readonly parked: Parked | undefined;
+}
+
+export type ProgressRecord = VersionedRecord<Progress>;
+
+const digits = z.string().regex(/^\d+$/);
+const progressJson = z.strictObject({
+  sink: z.string(),
+  dataset: z.string(),
+  lineage: z.string(),
+  watermark: digits,
+  chain: z.string().regex(/^[0-9a-f]{32}$/),
+  exportedRows: digits,
+  open: z.unknown().optional(),
+  receipt: z.unknown().optional(),
+  parked: z.strictObject({ reason: z.string(), hint: z.string(), sinceMs: z.number() }).optional(),
+});
+
+const progressFormat = jsonRecordFormat<Progress>({
+  kind: 'progress',
+  toJson: (progress) => ({
+    sink: progress.sink,
+    dataset: progress.dataset,
+    lineage: progress.lineage,
+    watermark: progress.watermark.toString(),
+    chain: progress.chain,
+    exportedRows: progress.exportedRows.toString(),
+    open: progress.open && unitToJson(progress.open),
+    receipt: progress.receipt && unitToJson(progress.receipt),
+    parked: progress.parked,
+  }),
+  fromJson: (value) => {
+    const json = progressJson.parse(value);
+    return {
+      sink: toSinkName(json.sink),
+      dataset: toDatasetName(json.dataset),
+      lineage: toLineage(json.lineage),
+      watermark: toSeq(json.watermark),
+      chain: json.chain,
+      exportedRows: BigInt(json.exportedRows),
+      open: json.open === undefined ? undefined : unitFromJson(json.open),
+      receipt: json.receipt === undefined ? undefined : unitFromJson(json.receipt),
+      parked: json.parked,
+    };
+  },
+});
+
+/** What names a progress record. */
+export interface ProgressKey {
+  readonly sink: SinkName;
+  readonly dataset: DatasetName;
+  readonly lineage: Lineage;
+}
+
+/** The record of `key` below `state` (the store's state directory), its directory made durable. */
+export async function openProgress(
+  fs: DurableFs,
+  state: string,
+  key: ProgressKey,
+  random: Random,
+): Promise<ProgressRecord> {
+  const names = progressNames(key.sink, key.dataset, key.lineage);
+  const dir = await mkdirDurable(fs, state, ...names);
+  return new VersionedRecord(fs, dir, progressFormat, random);
+}
+
+/** Where a sink begins: before the first row. */
+export function beginProgress(key: ProgressKey): Progress {
+  return {
+    ...key,
+    watermark: SEQ_ZERO,
+    chain: digestHex(0n),
+    exportedRows: 0n,
+    open: undefined,
+    receipt: undefined,
+    parked: undefined,
+  };
+}
+
+/** The record with `unit` as its intent: nothing of a unit may leave before this is linked (I7). */
+export function withIntent(progress: Progress, unit: Unit): Progress {
+  invariant(progress.open === undefined, 'one unit is open at a time');
+  assertTiles(progress, unit);
+  return { ...progress, open: unit };
+}
+
+/**
+ * The record with its open unit replaced by one with the same rows: other bytes after an upgrade,
+ * or a plan adopted from the destination (I8).
+ */
+export function withOpenUnit(progress: Progress, unit: Unit): Progress {
+  assertTiles(progress, unit);
+  return { ...progress, open: unit };
+}
+
+/** The record after its open unit was delivered whole, with the next intent when there is one. */
+export function advance(progress: Progress, next: Unit | undefined): Progress {
+  const unit = progress.open;
+  invariant(unit !== undefined, 'only an open unit advances');
+  assertTiles(progress, unit);
+  const advanced: Progress = {
+    ...progress,
+    watermark: unit.through,
+    chain: unit.chain,
+    exportedRows: progress.exportedRows + BigInt(unit.rows),
+    open: undefined,
+    receipt: unit,
+  };
+  return next === undefined ? advanced : withIntent(advanced, next);
+}
+
+/** Parking is a version too, so that a paused process cannot park a sink that has moved on. */
+export function park(progress: Progress, parked: Parked): Progress {
+  return { ...progress, parked };
+}
+
+/** I6: a unit begins at the watermark, ends after it, and holds each row between once. */
+function assertTiles(progress: Progress, unit: Unit): void {
+  invariant(unit.after === progress.watermark, 'a unit begins at the watermark');
+  invariant(unit.through > unit.after, 'a unit ends after it begins');
+  invariant(BigInt(unit.rows) === unit.through - unit.after, 'a unit has its rows');
+  invariant(unit.chainBefore === progress.chain, 'a unit continues the chain');
+  const chain = addDigests(digestFromHex(unit.chainBefore), digestFromHex(unit.contentDigest));
+  invariant(unit.chain === digestHex(chain), 'a unit ends its chain');
+}

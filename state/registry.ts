@@ -1,0 +1,114 @@
+/**
+ * Owns: which sinks a store has, durable before a sink's first tick: retention may not pass the
+ * floor of any of them (I5), and no two of them may write to one destination.
+ * Commit point: the link of the next version of the record.
+ * Not its job: progress of a sink, configuration (a sink left out of it stays registered).
+ * llp/0015
+ */
+import { z } from 'zod';
+import { HypError } from '../src/core/errors.ts';
+import type { DurableFs } from '../src/core/durable-fs.ts';
+import { toSinkName } from '../src/core/ids.ts';
+import type { SinkName } from '../src/core/ids.ts';
+import { jsonRecordFormat } from '../src/core/json-record.ts';
+import { LIMITS } from '../src/core/limits.ts';
+import type { Random } from '../src/core/random.ts';
+import { VersionedRecord } from '../src/core/versioned-record.ts';
+import { registryDir } from './layout.ts';
+
+export interface RegisteredSink {
+  readonly name: SinkName;
+  readonly type: string;
+  /** `Sink.destination`: equal for two sinks means that they would write the same names. */
+  readonly destination: string;
+  readonly registeredAtMs: number;
+  /** Names or patterns of the datasets it exports, as configured; undefined: all. */
+  readonly datasets: readonly string[] | undefined;
+}
+
+/** In order of their registration. */
+export type Registry = readonly RegisteredSink[];
+
+export type Registration =
+  | { readonly kind: 'same' }
+  | { readonly kind: 'registered' }
+  /** Nothing was written: a person moves the sink or puts the old destination back. */
+  | { readonly kind: 'destination-changed'; readonly from: string; readonly to: string }
+  /** Nothing was written: sink `by` delivers there. */
+  | { readonly kind: 'destination-taken'; readonly by: SinkName };
+
+const registryJson = z.array(
+  z.strictObject({
+    name: z.string().transform(toSinkName),
+    type: z.string(),
+    destination: z.string(),
+    registeredAtMs: z.number(),
+    datasets: z.array(z.string()).optional(),
+  }),
+);
+
+const FORMAT = jsonRecordFormat<Registry>({
+  kind: 'registry',
+  toJson: (sinks) => sinks,
+  fromJson: (value) =>
+    registryJson.parse(value).map((sink) => ({ ...sink, datasets: sink.datasets })),
+});
+
+/** The record of a store's sinks, below its state directory; `makeStateDirs` comes first. */
+export function openRegistry(
+  fs: DurableFs,
+  state: string,
+  random: Random,
+): VersionedRecord<Registry> {
+  return new VersionedRecord(fs, registryDir(state), FORMAT, random);
+}
+
+/** All sinks ever registered and not forgotten. Durable when it answers. */
+export async function registeredSinks(record: VersionedRecord<Registry>): Promise<Registry> {
+  return (await record.load())?.value ?? [];
+}
+
+/**
+ * Registers `sink`, or takes over its changed datasets. Durable when it answers 'registered' or
+ * 'same'; idempotent, from any number of processes. Rejects with E_CONFLICT, E_UNKNOWN_OUTCOME,
+ * E_CORRUPT.
+ */
+export async function registerSink(
+  record: VersionedRecord<Registry>,
+  sink: RegisteredSink,
+): Promise<Registration> {
+  for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
+    const head = await record.load();
+    const sinks = head?.value ?? [];
+    const decision = registration(sinks, sink);
+    if (decision.kind !== 'registered') return decision;
+    const appended = await record.append(head, withSink(sinks, sink));
+    if (appended.kind === 'linked') return decision;
+  }
+  throw new HypError('E_CONFLICT', `the registry changes too fast to register ${sink.name}`, {
+    hint: 'Run the command again.',
+  });
+}
+
+/** What registering `sink` beside `sinks` means. */
+export function registration(sinks: Registry, sink: RegisteredSink): Registration {
+  const known = sinks.find((other) => other.name === sink.name);
+  if (known !== undefined && known.destination !== sink.destination) {
+    return { kind: 'destination-changed', from: known.destination, to: sink.destination };
+  }
+  const rival = sinks.find(
+    (other) => other.name !== sink.name && other.destination === sink.destination,
+  );
+  if (rival !== undefined) return { kind: 'destination-taken', by: rival.name };
+  const same =
+    known?.type === sink.type && JSON.stringify(known.datasets) === JSON.stringify(sink.datasets);
+  return { kind: same ? 'same' : 'registered' };
+}
+
+/** A sink keeps the time of its first registration. */
+function withSink(sinks: Registry, sink: RegisteredSink): Registry {
+  const known = sinks.find((other) => other.name === sink.name);
+  if (known === undefined) return [...sinks, sink];
+  const updated = { ...sink, registeredAtMs: known.registeredAtMs };
+  return sinks.map((other) => (other === known ? updated : other));
+}

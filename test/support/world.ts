@@ -1,0 +1,209 @@
+/**
+ * Owns: a small world for protocol tests: one disk in memory that forgets what was not synced, any
+ * number of processes on it, a destination beside the store, and an account of what was appended.
+ * Rows are read back from the destination by other code than hyp's own readers.
+ * llp/0013
+ */
+import { parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'vitest';
+import { batchToRows } from '../../src/codec/rows.ts';
+import { columnNamed } from '../../src/codec/columns.ts';
+import { DEFAULTS, defaultConfig } from '../../src/config/config.ts';
+import type { HypConfig, SinkConfig } from '../../src/config/config.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { DurableFs } from '../../src/core/durable-fs.ts';
+import { toSinkName } from '../../src/core/ids.ts';
+import type { Engine } from '../../src/engine/api.ts';
+import { openEngine } from '../../src/engine/open.ts';
+import type { Leases } from '../../state/lease.ts';
+import { MemoryFs } from './memory-fs.ts';
+import { seededRandom } from './random.ts';
+
+export const ROOT = '/home/store';
+export const OUT = '/out';
+
+/** Everybody's lease is always stolen: nothing may depend on one (I11). */
+export const noLeases: Leases = {
+  acquire: () => Promise.resolve(undefined),
+  isHeld: () => Promise.resolve(false),
+  holder: () => Promise.resolve(undefined),
+};
+
+/** Leases that keep writers of other processes from being taken for dead. */
+export const everybodyLives: Leases = { ...noLeases, isHeld: () => Promise.resolve(true) };
+
+/** Time that passes a little with every look at it; sleeping is a turn of the event loop. */
+export class SteppingClock implements Clock {
+  #ms = Date.parse('2026-11-21T12:00:00Z');
+
+  nowMs(): number {
+    return (this.#ms += 1);
+  }
+
+  monotonicMs(): number {
+    return (this.#ms += 1);
+  }
+
+  async sleep(): Promise<void> {
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Runs what a process does until it is killed or the power fails: how it ends does not matter. */
+export async function dies(work: () => Promise<unknown>): Promise<void> {
+  try {
+    await work();
+  } catch {
+    return;
+  }
+}
+
+export interface Row {
+  readonly id: number;
+  readonly [key: string]: unknown;
+}
+
+export class World {
+  readonly disk = new MemoryFs('/home', OUT);
+  readonly clock = new SteppingClock();
+  /** Ids of rows whose append resolved. */
+  readonly acknowledged = new Set<number>();
+  /** Ids of rows whose append was begun. */
+  readonly begun = new Set<number>();
+  #seed: number;
+  #nextId = 1;
+
+  constructor(seed = 1) {
+    this.#seed = seed * 1000;
+  }
+
+  /** A process of its own on the disk, or on a wrapped view of it. */
+  async open(
+    options: { fs?: DurableFs; sinks?: readonly Partial<SinkConfig>[]; leases?: Leases } = {},
+  ): Promise<Engine> {
+    return openEngine({
+      root: ROOT,
+      config: configOf(options.sinks ?? [{}]),
+      fs: options.fs ?? this.disk.process(),
+      clock: this.clock,
+      random: seededRandom(this.#seed++),
+      leases: options.leases ?? noLeases,
+    });
+  }
+
+  /** Appends `count` new rows in one call and keeps account of them. */
+  async append(engine: Engine, count: number, more: object = {}): Promise<void> {
+    const rows = Array.from({ length: count }, (): Row => ({ id: this.#nextId++, ...more }));
+    for (const row of rows) this.begun.add(row.id);
+    await engine.append('events', rows);
+    for (const row of rows) this.acknowledged.add(row.id);
+  }
+
+  /** A fresh process that does everything there is to do, and closes. */
+  async settle(sinks?: readonly Partial<SinkConfig>[]): Promise<void> {
+    const engine = await this.open(sinks === undefined ? {} : { sinks });
+    const report = await engine.tick();
+    expect(report.failures).toEqual([]);
+    expect(report.exported.filter((each) => each.problem !== undefined)).toEqual([]);
+    await engine.close();
+  }
+
+  /**
+   * The promise of hyp: seqs are 1 … n without a hole, every acknowledged row is in the table and
+   * at the destination exactly once, and nothing else is. The store proves itself, too.
+   */
+  async expectWhole(): Promise<void> {
+    const engine = await this.open();
+    const known = await engine.datasetNames();
+    const table = known.length === 0 ? [] : await tableRows(engine);
+    expect(table.map((row) => row.seq)).toEqual(table.map((_, index) => BigInt(index + 1)));
+    const ids = table.map((row) => row.id);
+    expectOnce(ids, this);
+    const sent = (await exportedRows(this.disk)).map((row) => row.id);
+    expect([...sent].sort((a, b) => a - b)).toEqual([...ids].sort((a, b) => a - b));
+    expect((await engine.check()).findings).toEqual([]);
+    await engine.close();
+  }
+}
+
+function expectOnce(ids: readonly number[], world: World): void {
+  expect(new Set(ids).size, 'no row twice').toBe(ids.length);
+  const present = new Set(ids);
+  expect(
+    [...world.acknowledged].filter((id) => !present.has(id)),
+    'no row lost',
+  ).toEqual([]);
+  expect(
+    ids.filter((id) => !world.begun.has(id)),
+    'no row invented',
+  ).toEqual([]);
+}
+
+export function configOf(sinks: readonly Partial<SinkConfig>[]): HypConfig {
+  const { format, rotate, retry } = DEFAULTS;
+  return {
+    ...defaultConfig(ROOT),
+    sinks: sinks.map((sink, index) => ({
+      name: toSinkName(`archive${index === 0 ? '' : index}`),
+      type: 'fs',
+      path: `${OUT}${index === 0 ? '' : index}`,
+      prefix: '',
+      format,
+      partition: '',
+      rotate,
+      datasets: undefined,
+      retry,
+      ...sink,
+    })),
+  };
+}
+
+/** All rows of `events` in seq order. */
+export async function tableRows(engine: Engine): Promise<{ id: number; seq: bigint }[]> {
+  const rows: { id: number; seq: bigint }[] = [];
+  for await (const batch of engine.scan('events')) {
+    const seqs = columnNamed(batch, '_hyp_seq');
+    if (seqs?.type !== 'long') throw new Error('rows without seq');
+    for (const [index, row] of batchToRows(batch).entries()) {
+      rows.push({ id: row['id'] as number, seq: seqs.values[index] ?? 0n });
+    }
+  }
+  return rows;
+}
+
+/** Names of the objects at a destination, without hyp's own files. */
+export async function objectKeys(fs: DurableFs, dir = OUT): Promise<string[]> {
+  const keys: string[] = [];
+  const walk = async (path: string): Promise<void> => {
+    for (const name of await fs.readdir(path)) {
+      if (name.startsWith('_hyp') || name.startsWith('.')) continue;
+      const child = `${path}/${name}`;
+      if ((await fs.stat(child))?.kind === 'directory') await walk(child);
+      else keys.push(child.slice(dir.length + 1));
+    }
+  };
+  await walk(dir);
+  return keys.sort();
+}
+
+/** Every row at a destination, with repeats, whatever the format of its object. */
+export async function exportedRows(fs: DurableFs, dir = OUT): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const key of await objectKeys(fs, dir)) {
+    rows.push(...(await rowsOf(key, await fs.readFile(`${dir}/${key}`))));
+  }
+  return rows;
+}
+
+async function rowsOf(key: string, bytes: Uint8Array): Promise<Row[]> {
+  if (key.endsWith('.parquet')) {
+    const file = new Uint8Array(bytes).buffer;
+    const objects = await parquetReadObjects({ file, compressors });
+    return objects.map((row) => ({ ...row, id: Number(row['id']) }));
+  }
+  const text = Buffer.from(key.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  const lines = text.split('\n').filter((line) => line !== '');
+  return lines.map((line) => JSON.parse(line) as Row);
+}

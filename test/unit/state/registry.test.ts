@@ -1,0 +1,119 @@
+/** The registry of sinks, and where state is. llp/0015 */
+import { describe, expect, it } from 'vitest';
+import { toDatasetName, toLineage, toSinkName } from '../../../src/core/ids.ts';
+import type { DurableFs } from '../../../src/core/durable-fs.ts';
+import { makeStateDirs, progressNames, registryDir, stagingDir } from '../../../state/layout.ts';
+import { openRegistry, registerSink, registeredSinks } from '../../../state/registry.ts';
+import type { RegisteredSink } from '../../../state/registry.ts';
+import { everyPause } from '../../support/fault-fs.ts';
+import { LOSE_ALL, MemoryFs } from '../../support/memory-fs.ts';
+import { seededRandom } from '../../support/random.ts';
+
+const archive: RegisteredSink = {
+  name: toSinkName('archive'),
+  type: 'fs',
+  destination: 'fs:/exports',
+  registeredAtMs: 1000,
+  datasets: ['requests'],
+};
+const lake: RegisteredSink = {
+  ...archive,
+  name: toSinkName('lake'),
+  destination: 'fs:/lake',
+  datasets: undefined,
+};
+
+let seeds = 0;
+const open = (fs: DurableFs) => openRegistry(fs, '/store/state', seededRandom(++seeds));
+
+async function newStore(): Promise<MemoryFs> {
+  const disk = new MemoryFs('/store');
+  await makeStateDirs(disk, '/store');
+  return disk;
+}
+
+describe('the registry', () => {
+  it('is empty at first, and keeps sinks in the order of their registration', async () => {
+    const record = open(await newStore());
+    expect(await registeredSinks(record)).toEqual([]);
+    expect(await registerSink(record, archive)).toEqual({ kind: 'registered' });
+    expect(await registerSink(record, lake)).toEqual({ kind: 'registered' });
+    expect(await registeredSinks(record)).toEqual([archive, lake]);
+  });
+
+  it('writes nothing for a sink it has, and keeps the time it had', async () => {
+    const disk = await newStore();
+    await registerSink(open(disk), archive);
+    const before = await disk.readdir(registryDir('/store/state'));
+    const again = { ...archive, registeredAtMs: 9999 };
+    expect(await registerSink(open(disk), again)).toEqual({ kind: 'same' });
+    expect(await disk.readdir(registryDir('/store/state'))).toEqual(before);
+    expect(await registeredSinks(open(disk))).toEqual([archive]);
+  });
+
+  it('takes over other datasets of a sink, as a new version', async () => {
+    const record = open(await newStore());
+    await registerSink(record, archive);
+    await registerSink(record, lake);
+    const wider = { ...archive, datasets: ['requests', 'errors'], registeredAtMs: 9999 };
+    expect(await registerSink(record, wider)).toEqual({ kind: 'registered' });
+    expect(await registeredSinks(record)).toEqual([{ ...wider, registeredAtMs: 1000 }, lake]);
+  });
+
+  it('refuses another destination for a sink, and one destination for two', async () => {
+    const record = open(await newStore());
+    await registerSink(record, archive);
+    expect(await registerSink(record, { ...archive, destination: 'fs:/other' })).toEqual({
+      kind: 'destination-changed',
+      from: 'fs:/exports',
+      to: 'fs:/other',
+    });
+    expect(await registerSink(record, { ...lake, destination: 'fs:/exports' })).toEqual({
+      kind: 'destination-taken',
+      by: 'archive',
+    });
+    expect(await registeredSinks(record)).toEqual([archive]);
+  });
+
+  it('has a sink once it said so, whatever another process and the power do', async () => {
+    const places = await everyPause(async (pauseHere) => {
+      const disk = await newStore();
+      const paused = pauseHere(disk, async () => {
+        await registerSink(open(disk), lake);
+      });
+      expect(await registerSink(open(paused), archive)).toEqual({ kind: 'registered' });
+      disk.crash(LOSE_ALL);
+      const found = (await registeredSinks(open(disk))).map(({ name }) => name);
+      expect(found.sort()).toEqual(paused.fired ? ['archive', 'lake'] : ['archive']);
+    });
+    expect(places.length).toBeGreaterThan(8);
+  });
+
+  it('gives one destination to one of two sinks that ask at once', async () => {
+    await everyPause(async (pauseHere) => {
+      const disk = await newStore();
+      const rival = { ...lake, destination: archive.destination };
+      const kinds: string[] = [];
+      const paused = pauseHere(disk, async () => {
+        kinds.push((await registerSink(open(disk), rival)).kind);
+      });
+      kinds.push((await registerSink(open(paused), archive)).kind);
+      if (paused.fired) expect(kinds.sort()).toEqual(['destination-taken', 'registered']);
+      expect(await registeredSinks(open(disk))).toHaveLength(1);
+    });
+  });
+});
+
+describe('the layout of state', () => {
+  it('has a place for each record, below the state directory', async () => {
+    const lineage = toLineage('01234567-89ab-4cde-8f01-23456789abcd');
+    expect(progressNames(archive.name, toDatasetName('requests'), lineage).join('/')).toBe(
+      `progress/archive/requests/${lineage}`,
+    );
+    expect(stagingDir('/s/state', archive.name)).toBe('/s/state/staging/archive');
+    const disk = await newStore();
+    await makeStateDirs(disk, '/store');
+    disk.crash(LOSE_ALL);
+    expect(await disk.readdir('/store/state')).toEqual(['leases', 'progress', 'sinks', 'staging']);
+  });
+});
