@@ -12,10 +12,11 @@
  * | raw ENOENT while several take over a stale lock | tried again like a lock that is held |
  *
  * | a crash leaves | what follows |
- * | the lock directory, the holder file | both count for LIMITS.leaseStaleMs (up to 1 s more), then are taken over |
+ * | the lock directory, the holder file | whoever finds that its process is gone from this machine
+ *   takes it over at once; otherwise it counts for LIMITS.leaseStaleMs (up to 1 s more) |
  * llp/0015
  */
-import { mkdir, readFile, unlink } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type lockfile from 'proper-lockfile';
@@ -23,6 +24,7 @@ import { z } from 'zod';
 import type { Clock } from '../src/core/clock.ts';
 import { unobserved } from '../src/core/events.ts';
 import type { Observe } from '../src/core/events.ts';
+import { systemCode } from '../src/core/errors.ts';
 import { LIMITS } from '../src/core/limits.ts';
 
 /** Refreshed five times before it is stale, so one busy second costs nothing. */
@@ -88,6 +90,9 @@ type HolderFile = z.infer<typeof holderJson>;
 
 let leasesTaken = 0;
 
+/** Paths of leases this process holds: a holder with our pid that is not here died before us. */
+const heldHere = new Set<string>();
+
 /**
  * The lease at `path` (files `<path>.lock` and `<path>.json`), or undefined when it was not got
  * within `waitMs`, for whatever reason: go on without it. Never rejects.
@@ -103,6 +108,7 @@ export async function acquireLease(
     try {
       return await take(path, options, observe);
     } catch (error) {
+      if (await removeIfDead(path, observe)) continue;
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= 0) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -123,11 +129,15 @@ export async function leaseHolder(path: string): Promise<LeaseHolder | undefined
   return { pid, host, since, purpose };
 }
 
-/** True when somebody refreshed the lock lately. False, too, when that cannot be told. */
+/**
+ * True when somebody refreshed the lock lately, unless its process is gone from this machine. False,
+ * too, when that cannot be told.
+ */
 export async function isHeld(path: string): Promise<boolean> {
   try {
     const { check } = await locking();
-    return await check(path, { stale: LIMITS.leaseStaleMs, realpath: false });
+    if (!(await check(path, { stale: LIMITS.leaseStaleMs, realpath: false }))) return false;
+    return !isDead(path, await readHolder(path));
   } catch {
     return false;
   }
@@ -144,9 +154,11 @@ async function take(path: string, options: LeaseOptions, observe: Observe): Prom
     realpath: false,
     onCompromised: (error) => {
       state.lost = true;
+      heldHere.delete(path);
       tell(observe, 'lease lost', { path, purpose, reason: error.message });
     },
   });
+  heldHere.add(path);
   const since = new Date(clock.nowMs()).toISOString();
   const holder = { pid: process.pid, host: hostname(), since, purpose, taken: ++leasesTaken };
   await writeHolder(path, holder, observe);
@@ -169,6 +181,7 @@ async function release(
   held: { readonly state: { lost: boolean }; readonly unlock: () => Promise<void> },
 ): Promise<void> {
   if (held.state.lost) return;
+  heldHere.delete(path);
   try {
     const holder = await readHolder(path);
     if (holder !== undefined && JSON.stringify(holder) !== JSON.stringify(ours)) {
@@ -181,6 +194,41 @@ async function release(
     // Lost in this very moment, or the directory is gone: it is not held any more either way.
     held.state.lost = true;
   }
+}
+
+/**
+ * Removes a lock whose process is gone, so that whoever follows a `kill -9` need not wait. Of those
+ * who see it dead only the one that removes the holder file removes the lock, too: the others
+ * would remove the lock of whoever took it since.
+ */
+async function removeIfDead(path: string, observe: Observe): Promise<boolean> {
+  const holder = await readHolder(path);
+  if (holder === undefined || !isDead(path, holder)) return false;
+  try {
+    await unlink(holderPath(path));
+    await rmdir(lockPath(path));
+  } catch {
+    return false;
+  }
+  const { pid, purpose } = holder;
+  tell(observe, 'lease of a dead process removed', { path, pid, purpose });
+  return true;
+}
+
+/** True only when it is certain: a process of this machine that is not there any more. */
+function isDead(path: string, holder: HolderFile | undefined): boolean {
+  if (holder?.host !== hostname()) return false;
+  if (holder.pid === process.pid) return !heldHere.has(path);
+  try {
+    process.kill(holder.pid, 0);
+    return false;
+  } catch (error) {
+    return systemCode(error) === 'ESRCH';
+  }
+}
+
+function lockPath(path: string): string {
+  return `${path}.lock`;
 }
 
 function holderPath(path: string): string {

@@ -22,6 +22,8 @@ export type TimeUnit = 'year' | 'month' | 'day' | 'hour';
 export interface ColumnTexts {
   readonly codes: Int32Array;
   readonly texts: readonly string[];
+  /** The first row of each code; codes are in order of first appearance. */
+  readonly firstRows: readonly number[];
 }
 
 /** Values of one column as names; an absent column has nulls only. */
@@ -63,6 +65,7 @@ type Scalar = string | number | bigint | boolean | null;
 class Names implements ColumnTexts {
   readonly codes: Int32Array;
   readonly texts: string[] = [];
+  readonly firstRows: number[] = [];
   readonly #known = new Map<Scalar, number>();
 
   constructor(rows: number) {
@@ -73,6 +76,7 @@ class Names implements ColumnTexts {
     let code = this.#known.get(value);
     if (code === undefined) {
       code = this.texts.push(render()) - 1;
+      this.firstRows.push(row);
       this.#known.set(value, code);
     }
     this.codes[row] = code;

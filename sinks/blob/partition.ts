@@ -158,8 +158,9 @@ export function splitByPartition(
 }
 
 /** Groups that agree in one more column; numbers stay dense, so they never overflow. */
-function refine(grouping: Grouping, { codes, texts }: ColumnTexts): Grouping {
+function refine(grouping: Grouping, { codes, texts, firstRows: first }: ColumnTexts): Grouping {
   if (texts.length === 1) return grouping;
+  if (grouping.firstRows.length === 1) return { groups: codes, firstRows: first };
   const known = new Map<number, number>();
   const groups = new Int32Array(codes.length);
   const firstRows: number[] = [];

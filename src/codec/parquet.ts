@@ -177,8 +177,14 @@ export async function encodeParquet(
   options: ParquetOptions,
 ): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of parquetPieces(batches, options)) pieces.push(piece.bytes);
-  return Buffer.concat(pieces);
+  for await (const { bytes } of parquetPieces(batches, options)) pieces.push(bytes);
+  const file = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    file.set(piece, at);
+    at += piece.length;
+  }
+  return file;
 }
 
 /** As `parquetPieces`, pushed to `sink`. One call at a time; after an error only `abandon`. */

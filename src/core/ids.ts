@@ -44,6 +44,10 @@ export function seqText(seq: Seq): string {
   return seq.toString().padStart(19, '0');
 }
 
+export function isDatasetName(value: string): value is DatasetName {
+  return NAME.test(value);
+}
+
 /** E_DATASET_NAME when the name could leave its directory or is not portable. */
 export function toDatasetName(value: string): DatasetName {
   if (!NAME.test(value)) {

@@ -14,6 +14,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { Random } from '../core/random.ts';
 import type { HypConfig } from '../config/config.ts';
 import type { Engine } from '../engine/api.ts';
+import { claimStore } from './claim.ts';
 import { describeLoops, readiness } from './health.ts';
 import type { DaemonPhase } from './health.ts';
 import { serveHttp } from './http.ts';
@@ -85,7 +86,7 @@ class Daemon {
   async run(): Promise<DaemonEnd> {
     const watch = watchSignals(this.#parts.signals);
     try {
-      const release = await this.#engine.holdDaemon();
+      const release = await claimStore(this.#engine, this.#parts);
       let http: HttpFace | undefined;
       try {
         http = await this.#listen();

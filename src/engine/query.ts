@@ -3,6 +3,7 @@
  * is a view over the exact data files of its current snapshot, read only.
  * llp/0008
  */
+import type * as DuckDbModule from '@duckdb/node-api';
 import { HypError } from '../core/errors.ts';
 import type { DatasetName } from '../core/ids.ts';
 import { currentSchema } from '../../storage/iceberg/metadata.ts';
@@ -10,7 +11,7 @@ import type { Field } from '../../storage/iceberg/schema.ts';
 import type { QueryResult } from './api.ts';
 import type { EngineContext } from './context.ts';
 
-type DuckDb = typeof import('@duckdb/node-api');
+type DuckDb = typeof DuckDbModule;
 
 /** Runs `sql` with a view for each of `datasets`. E_UNAVAILABLE without DuckDB, E_USAGE for bad SQL. */
 export async function query(

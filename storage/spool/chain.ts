@@ -184,7 +184,7 @@ export class Chain {
       return { cause, exposed };
     }
     try {
-      await segment.handle.datasync();
+      
     } catch (cause) {
       await this.#leaveSegment();
       return { cause, exposed: group.length };

@@ -294,7 +294,7 @@ describe('hyp backfill', () => {
 
   test('stops at Ctrl-C, says how to go on, and then adds the rest and nothing twice', async () => {
     const { ok, cwd } = await logs();
-    const line = (id: number) => `${JSON.stringify({ id, pad: 'x'.repeat(400) })}\n`;
+    const line = (id: number) => `${JSON.stringify({ id, pad: 'x'.repeat(150) })}\n`;
     const lines = Array.from({ length: 300_000 }, (_, at) => line(at + 1));
     await writeFile(join(cwd, 'big.ndjson'), lines.join(''));
     const args = ['backfill', 'events', 'big.ndjson'];
@@ -461,22 +461,15 @@ describe('hyp daemon', () => {
     expect(await daemon.finished).toMatchObject({ code: 0 });
   });
 
-  test('is followed by another one at once, also after kill -9, and rows go on exactly once', async () => {
+  test('is followed by another one after kill -9, and rows go on exactly once', async () => {
     const { daemon, ok, cwd } = await running();
     await ok(['append', 'events'], ndjson(1, 10));
     await until(async () => (await exportedFiles(cwd, 'events')).length > 0);
     daemon.process.kill('SIGKILL');
     await daemon.finished;
     await ok(['append', 'events'], ndjson(11, 10));
-    await until(async () => {
-      const next = startHyp(['daemon', '--json'], { cwd });
-      try {
-        await next.said('"ready":true');
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    const next = startHyp(['daemon', '--json'], { cwd });
+    await next.said('"ready":true');
     await until(async () => (await exportedFiles(cwd, 'events')) === ndjson(1, 20));
   });
 });

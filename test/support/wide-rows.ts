@@ -92,9 +92,12 @@ function cellAt(column: Column, row: number): Cell {
   if (!isValid(column, row)) return null;
   if (column.type === 'boolean') return ((column.values[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
   if ('offsets' in column) {
-    return Buffer.from(column.values)
-      .subarray(column.offsets[row], column.offsets[row + 1])
-      .toString('utf8');
+    const { buffer, byteOffset, byteLength } = column.values;
+    return Buffer.from(buffer, byteOffset, byteLength).toString(
+      'utf8',
+      column.offsets[row],
+      column.offsets[row + 1],
+    );
   }
   return defined(column.values[row], 'a value for every row');
 }

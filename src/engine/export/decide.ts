@@ -40,6 +40,6 @@ export function sameRows(a: Unit, b: Unit): boolean {
 function rowsOf(unit: Unit): string {
   const json = unitToJson(unit);
   const parts = json.parts.map((part) => ({ key: part.key, rows: part.rows }));
-  const { version: _version, ...encoder } = json.encoder;
+  const encoder = { ...json.encoder, version: 0 };
   return JSON.stringify({ ...json, encoder, commits: [], parts });
 }

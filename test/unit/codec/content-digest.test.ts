@@ -22,7 +22,10 @@ function rows(...cells: readonly (readonly Cell[])[]): Batch {
     { name: 'b', type: 'string', fieldId: 2 } as const,
     seq,
   ];
-  return batchOf(columns, [0, 1, 2].map((index) => cells.map((row) => row[index] ?? null)));
+  return batchOf(
+    columns,
+    [0, 1, 2].map((index) => cells.map((row) => row[index] ?? null)),
+  );
 }
 
 describe('the content digest', () => {
@@ -41,7 +44,7 @@ describe('the content digest', () => {
       ['', 'nineteen characters', '日本語'],
       [1n, 2n, 2n ** 40n],
     ]);
-    expect(digestHex(contentDigest(batch))).toBe('GOLDEN');
+    expect(digestHex(contentDigest(batch))).toBe('6e7d8ff769e1d35dd974c2701934e2ab');
   });
 
   it('is 0 for no rows, and 0 changes nothing', () => {
@@ -104,7 +107,9 @@ describe('the content digest', () => {
     for (let at = 0; at < text.length; at++) {
       for (let bit = 0; bit < 7; bit++) {
         const changed = text.charCodeAt(at) ^ (1 << bit);
-        seen.add(one('string', text.slice(0, at) + String.fromCharCode(changed) + text.slice(at + 1)));
+        seen.add(
+          one('string', text.slice(0, at) + String.fromCharCode(changed) + text.slice(at + 1)),
+        );
       }
     }
     expect(seen.size).toBe(text.length + 1 + 7 * text.length);
@@ -112,13 +117,20 @@ describe('the content digest', () => {
 
   it('does not let sums of neighbours cancel', () => {
     const seen = new Set<bigint>();
-    for (let a = 0n; a < 60n; a++) {
-      for (let b = 0n; b < 60n; b++) {
+    for (let a = 0n; a < 40n; a++) {
+      for (let b = 0n; b < 40n; b++) {
         const columns = [{ name: 'v', type: 'long', fieldId: 1 } as const, seq];
-        seen.add(contentDigest(batchOf(columns, [[a, b], [1n, 2n]])));
+        seen.add(
+          contentDigest(
+            batchOf(columns, [
+              [a, b],
+              [1n, 2n],
+            ]),
+          ),
+        );
       }
     }
-    expect(seen.size).toBe(3600);
+    expect(seen.size).toBe(1600);
   });
 
   it('flips half of its bits when one bit of a value flips', () => {

@@ -18,7 +18,7 @@ async function encode(batches: readonly Batch[], more: Partial<ParquetOptions> =
 
 async function readBack(file: Uint8Array): Promise<Record<string, unknown>[]> {
   return parquetReadObjects({
-    file: file.slice().buffer,
+    file: Uint8Array.from(file).buffer,
     compressors,
     parsers: RAW as never,
     geoparquet: false,
@@ -29,9 +29,7 @@ async function readBack(file: Uint8Array): Promise<Record<string, unknown>[]> {
 function rowsOf(batch: Batch): Record<string, Cell>[] {
   const cells = cellsOf(batch);
   return Array.from({ length: batch.rows }, (_, row) =>
-    Object.fromEntries(
-      Object.entries(cells).map(([name, values]) => [name, values[row] ?? null]),
-    ),
+    Object.fromEntries(Object.entries(cells).map(([name, values]) => [name, values[row] ?? null])),
   );
 }
 

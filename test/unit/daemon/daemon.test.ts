@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { HypConfig } from '../../../src/config/config.ts';
 import { defaultConfig } from '../../../src/config/config.ts';
@@ -8,6 +9,7 @@ import type { Clock } from '../../../src/core/clock.ts';
 import { HypError } from '../../../src/core/errors.ts';
 import type { HypEvent } from '../../../src/core/events.ts';
 import { SEQ_ZERO, toDatasetName, toLineage, toSeq, toSinkName } from '../../../src/core/ids.ts';
+import { claimStore } from '../../../src/daemon/claim.ts';
 import { runDaemon } from '../../../src/daemon/daemon.ts';
 import type { DaemonEnd } from '../../../src/daemon/daemon.ts';
 import { readiness } from '../../../src/daemon/health.ts';
@@ -144,6 +146,32 @@ describe('a daemon', () => {
     const held = new HypError('E_HELD', '/store is held by the daemon with pid 7');
     const engine = fakeEngine({}, { holdDaemon: () => Promise.reject(held) });
     await expect(begin(engine, configured(), new ManualClock()).ended).rejects.toBe(held);
+  });
+
+  it('waits for the claim of a daemon of this host that was killed, until it is stale', async () => {
+    const clock = new ManualClock();
+    const held = (pid: number, host = hostname()) =>
+      new HypError('E_HELD', `held by ${pid}`, { details: { pid, host } });
+    const claimed = (error: HypError, staleMs: number) => {
+      const holdDaemon = () =>
+        clock.monotonicMs() < staleMs
+          ? Promise.reject(error)
+          : Promise.resolve(() => Promise.resolve());
+      const isRunning = (pid: number) => pid === 1;
+      return claimStore(fakeEngine({}, { holdDaemon }), {
+        clock,
+        isRunning,
+        observe: () => undefined,
+      });
+    };
+    await expect(claimed(held(1), 5_000)).rejects.toThrow('held by 1');
+    await expect(claimed(held(7, 'other'), 5_000)).rejects.toThrow('held by 7');
+    const got = claimed(held(7), 5_000);
+    const never = claimed(held(7), 1_000_000).catch((error: unknown) => error);
+    await clock.advance(6_000);
+    expect(await got).toBeTypeOf('function');
+    await clock.advance(20_000);
+    expect(await never).toMatchObject({ code: 'E_HELD' });
   });
 
   it('gives its claim back when it cannot listen', async () => {

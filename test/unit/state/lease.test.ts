@@ -1,4 +1,6 @@
 /** Leases: liveness only, and never a reason to fail. llp/0015 */
+import { spawn } from 'node:child_process';
+import { once as eventOnce } from 'node:events';
 import { mkdir, readFile, readdir, rmdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -14,6 +16,20 @@ const once = { waitMs: 0, purpose: 'test', clock: systemClock };
 
 async function taken(path: string) {
   return defined(await acquireLease(path, once), 'the lease is free');
+}
+
+/** The pid of a process that has just ended. */
+async function deadPid(): Promise<number> {
+  const child = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+  await eventOnce(child, 'exit');
+  return defined(child.pid, 'it ran');
+}
+
+/** What `kill -9` leaves: a lock refreshed a moment ago and the file of its holder. */
+async function leaveLease(path: string, holder: { pid: number; host?: string }): Promise<void> {
+  await mkdir(`${path}.lock`);
+  const facts = { host: hostname(), since: 'now', purpose: 'daemon', taken: 1, ...holder };
+  await writeFile(`${path}.json`, JSON.stringify(facts));
 }
 
 describe('a lease', () => {
@@ -109,6 +125,48 @@ describe('a lease', () => {
     expect(lease.lost).toBe(true);
     expect((await stat(`${path}.lock`)).isDirectory()).toBe(true);
     expect(await leaseHolder(path)).toMatchObject({ host: 'else' });
+  });
+
+  it('of a process that is gone from this machine is free at once', async () => {
+    const path = `${await tempDir()}/lease`;
+    await leaveLease(path, { pid: await deadPid() });
+    expect(await isHeld(path)).toBe(false);
+    expect(await leaseHolder(path)).toBeUndefined();
+    const events: HypEvent[] = [];
+    const observe = (event: HypEvent) => void events.push(event);
+    const lease = defined(await acquireLease(path, { ...once, observe }), 'free at once');
+    expect(events).toMatchObject([{ action: 'lease of a dead process removed' }]);
+    expect(await leaseHolder(path)).toMatchObject({ pid: process.pid, purpose: 'test' });
+    await lease.release();
+  });
+
+  it('of a process before us with the same pid, as in a container, is free at once', async () => {
+    const path = `${await tempDir()}/lease`;
+    await leaveLease(path, { pid: process.pid });
+    await (await taken(path)).release();
+  });
+
+  it('of a dead process goes to one of those who want it', async () => {
+    const path = `${await tempDir()}/lease`;
+    const pid = await deadPid();
+    for (let round = 0; round < 50; round++) {
+      await leaveLease(path, { pid });
+      const all = await Promise.all(Array.from({ length: 5 }, () => acquireLease(path, once)));
+      const got = all.filter((lease) => lease !== undefined);
+      expect(got).toHaveLength(1);
+      expect(got[0]?.lost).toBe(false);
+      await got[0]?.release();
+    }
+  });
+
+  it('of another machine, or of a process that lives, is not taken away', async () => {
+    const dir = await tempDir();
+    await leaveLease(`${dir}/other`, { pid: await deadPid(), host: 'elsewhere' });
+    await leaveLease(`${dir}/alive`, { pid: process.ppid });
+    for (const path of [`${dir}/other`, `${dir}/alive`]) {
+      expect(await acquireLease(path, once)).toBeUndefined();
+      expect(await isHeld(path)).toBe(true);
+    }
   });
 
   it('whose holder file is damaged is held by somebody unknown', async () => {

@@ -236,11 +236,7 @@ describe('writing a data file', () => {
 
 describe('a damaged data file', () => {
   it.each(CODECS)('is caught in every row group and the footer, %s', async (codec) => {
-    const { fs, stats, footer } = await written(
-      [wideBatch(21_000)],
-      WIDE_COLUMNS.slice(0, 10),
-      codec,
-    ).catch(async () => written([wideBatch(21_000)], WIDE_COLUMNS, codec));
+    const { fs, stats, footer } = await written([wideBatch(21_000)], WIDE_COLUMNS, codec);
     const bytes = await fs.readFile(PATH);
     const random = seededRandom(9);
     const source = { path: PATH, footer, sums: stats.sums };
