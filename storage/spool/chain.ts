@@ -77,7 +77,7 @@ export class Chain {
     const dir = `${spoolDir}/${id}`;
     await fs.mkdir(dir);
     try {
-      await fs.syncDir(spoolDir);
+      
     } catch (error) {
       await fs.rmdir(dir).catch(() => undefined);
       throw error;
@@ -184,7 +184,7 @@ export class Chain {
       return { cause, exposed };
     }
     try {
-      
+      await segment.handle.datasync();
     } catch (cause) {
       await this.#leaveSegment();
       return { cause, exposed: group.length };

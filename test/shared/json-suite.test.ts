@@ -91,7 +91,7 @@ describe('JSONTestSuite', () => {
 });
 
 describe('streams', () => {
-  it('fail01: each line is refused for its own reason', () => {
+  it('fail01: each line is refused, because none is an object', () => {
     const done = decodeAll([realBytes(`${SUITE}/ndjson-streams/fail01.ndjson`)]);
     const rejects = rejectsOf(done);
     // The lines are arrays: no rows, though all but the second are JSON.

@@ -1,6 +1,6 @@
 /**
  * Owns: `hyp backfill`: files, directories and globs into a table, with progress, stoppable.
- * What is committed stays; the same command again goes on from there (llp/0012).
+ * What is committed stays; the same command again goes on from there.
  * llp/0010
  */
 import type { Command } from 'commander';

@@ -210,7 +210,7 @@ describe('refused lines', () => {
   it('show at most 200 characters and keep at most 64 KiB', () => {
     const [reject] = rejectsOf(decodeAll([`x${'𝄞'.repeat(100_000)}\n`]));
     expect(reject?.excerpt.length).toBeLessThanOrEqual(200);
-    expect(reject?.excerpt.isWellFormed()).toBe(true);
+    expect(reject?.excerpt).not.toMatch(/\p{Surrogate}/u);
     expect(reject?.bytes.length).toBe(64 * 1024);
   });
 });

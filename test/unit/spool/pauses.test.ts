@@ -134,6 +134,43 @@ describe('the model’s trace', () => {
   });
 });
 
+/** A disk whose cache dropped what a failed sync did not write: zeros from `from` on in `file`. */
+function evicted(inner: DurableFs, file: RegExp, from: number): DurableFs {
+  const open = async (path: string) => {
+    const handle = await inner.open(path);
+    const read = async (offset: number, length: number) => {
+      const bytes = (await handle.read(offset, length)).slice();
+      return file.test(path) ? bytes.fill(0, Math.max(0, from - offset)) : bytes;
+    };
+    return {
+      path,
+      read,
+      size: () => handle.size(),
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
+  };
+  return { ...interceptFs(inner, (_step, run) => run()), open };
+}
+
+test('a frame flushed from a segment whose sync failed is not stored again under a new id', async () => {
+  const { memory, store, others } = setUp();
+  const failing = faultFs(memory, { op: 'datasync', nth: 2, code: 'EIO', when: 'after' });
+  let size = 0;
+  const created = (step: FsStep) => step.op === 'create' && step.path.endsWith('2.seg');
+  const fs = once(failing, { step: created }, async () => {
+    await store.flush(others, A);
+    await store.closeAll(evicted(others, /1\.seg$/, size));
+  });
+  const writer = store.writer(fs);
+  await store.append(writer, A, 'one');
+  size = (await memory.stat(`${SPOOL}/${writer.writerId}/00000001.seg`))?.size ?? 0;
+  expect(await store.append(writer, A, 'two')).toBe('unknown');
+  expect(store.tableOf(A).rows).toEqual(['one', 'two']);
+  expect(await store.append(writer, A, 'three')).toBe('stored');
+  expect(await store.settle(others)).toEqual([]);
+});
+
 describe('a flusher that looked before the seal', () => {
   test('does not commit a frame the closer left beyond the end', async () => {
     const { memory, store, others } = setUp();
