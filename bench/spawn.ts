@@ -8,13 +8,15 @@ import { promisify } from 'node:util';
 import type { Task, TaskResult } from './tasks.ts';
 
 const TASKS = join(dirname(fileURLToPath(import.meta.url)), 'tasks.js');
-const CORE = '0';
+/** Runs what follows on the first core, where there is such a command. */
+const PIN = ['taskset', '-c', '0'] as const;
 
 const execute = promisify(execFile);
 
 function hasTaskset(): boolean {
   try {
-    execFileSync('taskset', ['-c', CORE, 'true'], { stdio: 'ignore' });
+    const [command, ...args] = PIN;
+    execFileSync(command, [...args, 'true'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -27,7 +29,7 @@ export const pinned = hasTaskset();
 /** Runs `task` to its end. `nodeArgs` are for the child's node. */
 export async function runTask(task: Task, nodeArgs: readonly string[] = []): Promise<TaskResult> {
   const command = [process.execPath, ...nodeArgs, TASKS, JSON.stringify(task)];
-  const [file = '', ...args] = pinned ? ['taskset', '-c', CORE, ...command] : command;
+  const [file = '', ...args] = pinned ? [...PIN, ...command] : command;
   try {
     const { stdout } = await execute(file, args, { maxBuffer: 1 << 20 });
     return JSON.parse(stdout) as TaskResult;

@@ -44,7 +44,7 @@ const CALIBRATION_TEXT = JSON.stringify({
   d: { e: 'f'.repeat(80) },
 });
 
-export function calibrate(): number {
+function calibrate(): number {
   const from = systemClock.monotonicMs();
   let keys = 0;
   for (let round = 0; round < CALIBRATION_ROUNDS; round++) {

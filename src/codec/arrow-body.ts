@@ -71,7 +71,7 @@ export function planBody(batches: readonly Batch[]): BodyPlan {
 }
 
 /** Sets bits `at` … `at + count` of `target` (zero so far) to those of `bits`, or all to 1. */
-export function putBits(
+function putBits(
   target: Uint8Array,
   at: number,
   bits: Uint8Array | undefined,

@@ -56,7 +56,7 @@ function repeats(slices: readonly Batch[], index: number, rows: number): boolean
 }
 
 /** How column `index` of the row group made of `slices` is encoded. */
-export function columnEncoding(slices: readonly Batch[], index: number): ColumnEncoding {
+function columnEncoding(slices: readonly Batch[], index: number): ColumnEncoding {
   const type = slices[0]?.columns[index]?.type;
   const rows = slices.reduce((sum, slice) => sum + slice.rows, 0);
   if (type === 'boolean') return 'plain';

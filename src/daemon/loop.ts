@@ -50,9 +50,10 @@ export interface LoopParts {
   readonly gate: Gate;
   /** One step. It may throw: that is a failure without a wait of its own. */
   readonly step: () => Promise<Outcome>;
-  readonly waitAfter: (outcome: Outcome, failures: number) => Wait;
-  /** Told after each step; must not throw. `failures` is 0 after a step that did not fail. */
-  readonly onOutcome?: (outcome: Outcome, failures: number, wait: Wait) => void;
+  /** `inARow`: how many outcomes of this kind there were without another, this one included. */
+  readonly waitAfter: (outcome: Outcome, inARow: number) => Wait;
+  /** Told after each step, before `progress` shows it; must not throw. */
+  readonly onOutcome?: (outcome: Outcome, inARow: number, wait: Wait) => void;
 }
 
 export class Loop {
@@ -102,7 +103,8 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
+    let last: Outcome['kind'] | undefined;
+    let inARow = 0;
     while (!this.#isStopped()) {
       this.#enter('queued');
       const leave = await this.#parts.gate.enter();
@@ -116,11 +118,15 @@ export class Loop {
       } finally {
         leave();
       }
-      failures = outcome.kind === 'failed' ? failures + 1 : 0;
-      const wait = this.#parts.waitAfter(outcome, failures);
-      this.#parts.onOutcome?.(outcome, failures, wait);
-      const problem = outcome.kind === 'failed' ? outcome.reason : undefined;
-      await this.#wait(wait, { failures, problem });
+      inARow = outcome.kind === last ? inARow + 1 : 1;
+      last = outcome.kind;
+      const wait = this.#parts.waitAfter(outcome, inARow);
+      this.#parts.onOutcome?.(outcome, inARow, wait);
+      const trouble =
+        outcome.kind === 'failed'
+          ? { failures: inARow, problem: outcome.reason }
+          : { failures: 0, problem: undefined };
+      await this.#wait(wait, trouble);
     }
     this.#enter('ended');
   }

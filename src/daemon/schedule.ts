@@ -27,6 +27,12 @@ export interface ScheduleParts {
 /** A local disk that is full or failing is asked again sooner than a remote sink. */
 const FLUSH_RETRY: RetryPolicy = { initialMs: 1_000, maxMs: 60_000 };
 
+/**
+ * Rows this daemon flushes wake their exports; only what other processes commit has to be looked
+ * for, and hundreds of idle exports must not cost a core.
+ */
+const EXPORT_IDLE_TICKS = 8;
+
 /** What an export step came to, for its loop. The engine has decided when a retry is due. */
 export function exportOutcome(step: Step<ExportReport>): Outcome {
   const { report, waitMs } = step;
@@ -59,6 +65,7 @@ export class Schedule {
     this.#start({
       name: 'discover',
       gate: new Gate(1),
+      idleTicks: 1,
       retry: FLUSH_RETRY,
       step: () => this.#discover(),
     });
@@ -78,19 +85,21 @@ export class Schedule {
   #start(spec: {
     readonly name: string;
     readonly gate: Gate;
+    readonly idleTicks: number;
     readonly retry: RetryPolicy;
     readonly step: () => Promise<Outcome>;
   }): Loop {
     const { clock, random } = this.#parts;
-    const options = { tickMs: this.#config.daemon.tickMs, retry: spec.retry, random };
+    const { tickMs } = this.#config.daemon;
+    const pace = { tickMs, idleTicks: spec.idleTicks, retry: spec.retry, random };
     const loop = new Loop({
       name: spec.name,
       clock,
       gate: spec.gate,
       step: spec.step,
-      waitAfter: (outcome, failures) => waitAfter(outcome, failures, options),
-      onOutcome: (outcome, failures, wait) => {
-        this.#report(spec.name, outcome, failures, wait);
+      waitAfter: (outcome, inARow) => waitAfter(outcome, inARow, pace),
+      onOutcome: (outcome, inARow, wait) => {
+        this.#report(spec.name, outcome, inARow, wait);
       },
     });
     this.#loops.set(spec.name, loop);
@@ -116,6 +125,7 @@ export class Schedule {
     this.#start({
       name: `flush ${dataset}`,
       gate: this.#flushGate,
+      idleTicks: 1,
       retry: FLUSH_RETRY,
       step: () => this.#flush(dataset),
     });
@@ -134,6 +144,7 @@ export class Schedule {
     return this.#start({
       name: `export ${sink} ${dataset}`,
       gate: this.#sinkGate(sink),
+      idleTicks: EXPORT_IDLE_TICKS,
       retry: this.#sinkConfig(sink)?.retry ?? DEFAULTS.retry,
       step: async () => exportOutcome(await this.#engine.exportStep(sink, dataset)),
     });
@@ -150,13 +161,13 @@ export class Schedule {
   }
 
   /** Retries and parked sinks are the engine's decisions and said by it; errors end up here. */
-  #report(name: string, outcome: Outcome, failures: number, wait: Wait): void {
+  #report(name: string, outcome: Outcome, inARow: number, wait: Wait): void {
     const before = this.#loops.get(name)?.progress.failures ?? 0;
     if (outcome.kind !== 'failed') {
       if (before > 0) this.#say('info', 'recovered', { loop: name, failures: before });
-    } else if (outcome.waitMs === undefined && worthSaying(failures)) {
+    } else if (outcome.waitMs === undefined && worthSaying(inARow)) {
       const { reason } = outcome;
-      this.#say('warn', 'failed', { loop: name, reason, failures, nextMs: wait.ms });
+      this.#say('warn', 'failed', { loop: name, reason, failures: inARow, nextMs: wait.ms });
     }
   }
 

@@ -34,7 +34,7 @@ export async function tidySpool(context: EngineContext, flushed: boolean): Promi
   }
   if (!flushed && !ended) return;
   const committed = await committedOf(context, await context.spool.datasets());
-  await trim(spoolPlace(context), committed);
+  await trim({ ...spoolPlace(context), reader: context.spool }, committed);
 }
 
 function spoolPlace(context: EngineContext) {

@@ -77,7 +77,7 @@ export class Chain {
     const dir = `${spoolDir}/${id}`;
     await fs.mkdir(dir);
     try {
-      
+      await fs.syncDir(spoolDir);
     } catch (error) {
       await fs.rmdir(dir).catch(() => undefined);
       throw error;

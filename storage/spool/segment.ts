@@ -131,14 +131,17 @@ export async function judgeBytes(
   return 'incomplete';
 }
 
-/** Reads what came to a segment since `known`; changes `known` and returns it, or a new index. */
+/**
+ * Reads what came to a segment since `known`, into an index of its own: two looks at once must not
+ * move each other's place, or the one that saw more bytes takes the frames between for a bad tail.
+ */
 export async function indexSegment(
   handle: ReadHandle,
   file: SegmentFile,
   known: SegmentIndex | undefined,
 ): Promise<SegmentIndex> {
   const size = await handle.size();
-  let index = known?.firstOrdinal === undefined ? undefined : known;
+  let index = known?.firstOrdinal === undefined ? undefined : copyOf(known);
   if (index === undefined) {
     const bytes = await handle.read(0, Math.min(SEGMENT_HEADER_BYTES, size));
     const firstOrdinal = decodeSegmentHeader(bytes, file, file.path);
@@ -158,6 +161,14 @@ export async function indexSegment(
   }
   index.size = size;
   return index;
+}
+
+/** Only the last block can still grow. */
+function copyOf(index: SegmentIndex): SegmentIndex {
+  const last = index.blocks.at(-1);
+  const blocks = index.blocks.slice(0, -1);
+  if (last !== undefined) blocks.push({ ...last, tallies: new Map(last.tallies) });
+  return { ...index, blocks };
 }
 
 function addFrame(index: SegmentIndex, head: FrameHead): void {

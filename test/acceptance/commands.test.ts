@@ -461,6 +461,18 @@ describe('hyp daemon', () => {
     expect(await daemon.finished).toMatchObject({ code: 0 });
   });
 
+  test('leaves at once at a second signal, with its exit status, and loses nothing', async () => {
+    const { daemon, ok } = await running(EXPORTING.replaceAll('100ms', '1h'));
+    await ok(['append', 'events'], ndjson(1, 200_000));
+    daemon.process.kill('SIGINT');
+    await daemon.said('"draining"');
+    daemon.process.kill('SIGTERM');
+    expect(await daemon.finished).toMatchObject({ code: 143, signal: null });
+    await ok(['tick']);
+    const count = await ok(['query', 'SELECT count(*) AS n, count(DISTINCT id) AS d FROM events']);
+    expect(count.stdout).toMatch(/200000 +200000/);
+  });
+
   test('is followed by another one after kill -9, and rows go on exactly once', async () => {
     const { daemon, ok, cwd } = await running();
     await ok(['append', 'events'], ndjson(1, 10));

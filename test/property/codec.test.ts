@@ -88,7 +88,12 @@ describe('the content digest', () => {
   });
 
   it('changes with any one cell', () => {
-    const twoRows = fc.tuple(fc.array(row, { minLength: 1, maxLength: 40 }), row, fc.nat(), fc.nat());
+    const twoRows = fc.tuple(
+      fc.array(row, { minLength: 1, maxLength: 40 }),
+      row,
+      fc.nat(),
+      fc.nat(),
+    );
     fc.assert(
       fc.property(twoRows, ([values, other, rowAt, columnAt]) => {
         const at = rowAt % values.length;
@@ -110,7 +115,9 @@ describe('the content digest', () => {
       fc.property(pairs, ([values, a, b]) => {
         const [i, k] = [a % values.length, b % values.length];
         fc.pre(JSON.stringify(values[i], asText) !== JSON.stringify(values[k], asText));
-        const swapped = values.map((cells, at) => values[at === i ? k : at === k ? i : at] ?? cells);
+        const swapped = values.map(
+          (cells, at) => values[at === i ? k : at === k ? i : at] ?? cells,
+        );
         expect(contentDigest(batchFrom(swapped))).not.toBe(contentDigest(batchFrom(values)));
       }),
     );
@@ -212,13 +219,11 @@ const thriftValue = fc.letrec<{ value: ThriftValue; fields: ThriftStruct }>((tie
     long.map((value): ThriftValue => ({ is: 'i64', value })),
     fc.double({ noNaN: true }).map((value): ThriftValue => ({ is: 'double', value })),
     fc.uint8Array({ maxLength: 20 }).map((value): ThriftValue => ({ is: 'binary', value })),
-    fc
-      .array(long, { maxLength: 40 })
-      .map((items): ThriftValue => ({
-        is: 'list',
-        of: 6,
-        items: items.map((value) => ({ is: 'i64', value })),
-      })),
+    fc.array(long, { maxLength: 40 }).map((items): ThriftValue => ({
+      is: 'list',
+      of: 6,
+      items: items.map((value) => ({ is: 'i64', value })),
+    })),
     tie('fields').map((fields): ThriftValue => ({ is: 'struct', fields })),
   ),
   fields: fc

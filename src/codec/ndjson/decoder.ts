@@ -218,7 +218,7 @@ export class NdjsonDecoder {
     const state = this.#state;
     if (end < 0) return state.full && isWhole(state, skipSpace(state.bytes, first));
     const bytes = bytesOf(state, state.rows + 1) + this.#rejectBytes;
-    return false;
+    return state.rows > 0 && bytes > this.#maxBytes;
   }
 
   /**

@@ -163,7 +163,7 @@ async function load(
     if (chunk === undefined) continue;
     decoder ??= new NdjsonDecoder({
       startByte: start,
-      startLine: skip.lines + 1,
+      startLine: skip.lines,
       observe: run.context.observe,
     });
     for (const batch of decoder.decode(chunk)) {

@@ -131,6 +131,11 @@ describe('rescued values', () => {
     expect(rescued(text)).toEqual(['{"_hyp_x":1,"a":9007199254740993}', null, null]);
   });
 
+  it('go to their rows in any order they are found', () => {
+    const text = '{"a":9007199254740993}\n{"_hyp_x":1}\n{"a":1.5}\n';
+    expect(rescued(text)).toEqual(['{"a":9007199254740993}', '{"_hyp_x":1}', null]);
+  });
+
   it('are not the numbers that print shorter than they were written', () => {
     const batch = decodeText('{"a":1.50}\n{"a":1.5000000000000000000000}\n{"a":100e-2}\n');
     expect(shape(batch)).toEqual(['a:double']);
@@ -303,6 +308,12 @@ describe('batches', () => {
     expect(decoder.flush()).toBeUndefined();
     decoder.decode(Buffer.from(':2}\n'));
     expect(decoder.finish()).toMatchObject({ batch: { rows: 1 }, endByte: 16, endLine: 2 });
+  });
+
+  it('are cut before the bytes of a row would exceed the limit', () => {
+    const row = `{"a":"${'x'.repeat(300)}"}`;
+    const done = decodeAll([`${row}\n`.repeat(20) + row], { maxBytes: 1000 });
+    expect(done.map(({ batch }) => batch.rows)).toEqual([3, 3, 3, 3, 3, 3, 3]);
   });
 
   it('without rows still carry refused lines and the position', () => {

@@ -20,7 +20,7 @@ async function readBack(file: Uint8Array): Promise<Record<string, unknown>[]> {
   return parquetReadObjects({
     file: Uint8Array.from(file).buffer,
     compressors,
-    parsers: RAW as never,
+    parsers: RAW,
     geoparquet: false,
     utf8: false,
   });

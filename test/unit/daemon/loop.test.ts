@@ -10,7 +10,7 @@ const NOTHING: Outcome = { kind: 'nothing', waitMs: 0 };
 function loopOf(
   clock: ManualClock,
   step: () => Promise<Outcome>,
-  wait: (outcome: Outcome, failures: number) => Wait = () => ({ ms: 100, wakeable: true }),
+  wait: (outcome: Outcome, inARow: number) => Wait = () => ({ ms: 100, wakeable: true }),
   gate = new Gate(1),
 ): Loop {
   return new Loop({ name: 'test', clock, gate, step, waitAfter: wait });
@@ -59,13 +59,13 @@ describe('a loop', () => {
     const loop = loopOf(
       clock,
       () => (++call % 3 === 0 ? Promise.resolve(NOTHING) : Promise.reject(new Error('disk'))),
-      (outcome, failures) => {
-        seen.push(`${outcome.kind} ${failures}`);
+      (outcome, inARow) => {
+        seen.push(`${outcome.kind} ${inARow}`);
         return { ms: 100, wakeable: false };
       },
     );
     await clock.advance(350);
-    expect(seen).toEqual(['failed 1', 'failed 2', 'nothing 0', 'failed 1']);
+    expect(seen).toEqual(['failed 1', 'failed 2', 'nothing 1', 'failed 1']);
     expect(loop.progress).toMatchObject({ failures: 1, problem: 'disk' });
     loop.stop();
     await loop.ended;
@@ -168,19 +168,27 @@ describe('a gate', () => {
 describe('the wait after a step', () => {
   const options = {
     tickMs: 1_000,
+    idleTicks: 8,
     retry: { initialMs: 100, maxMs: 5_000 },
     random: seededRandom(7),
   };
 
-  it('is what the step says, but never longer than a tick', () => {
-    expect(waitAfter({ kind: 'worked', waitMs: 0 }, 0, options)).toEqual({ ms: 0, wakeable: true });
-    expect(waitAfter({ kind: 'worked', waitMs: 300 }, 0, options).ms).toBe(300);
+  it('is what the step says, but never longer than a tick when there is or was work', () => {
+    expect(waitAfter({ kind: 'worked', waitMs: 0 }, 1, options)).toEqual({ ms: 0, wakeable: true });
+    expect(waitAfter({ kind: 'worked', waitMs: 300 }, 9, options).ms).toBe(300);
     const never = { kind: 'nothing', waitMs: Number.POSITIVE_INFINITY } as const;
-    expect(waitAfter(never, 0, options)).toEqual({ ms: 1_000, wakeable: true });
+    expect(waitAfter(never, 1, options)).toEqual({ ms: 1_000, wakeable: true });
+  });
+
+  it('doubles up to the idle ticks while there is nothing, but never passes what is due', () => {
+    const after = (waitMs: number) =>
+      [1, 2, 3, 4, 5, 2_000].map((n) => waitAfter({ kind: 'nothing', waitMs }, n, options).ms);
+    expect(after(60_000)).toEqual([1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    expect(after(3_000)).toEqual([1_000, 2_000, 3_000, 3_000, 3_000, 3_000]);
   });
 
   it('is never nothing after nothing was done', () => {
-    expect(waitAfter({ kind: 'nothing', waitMs: 0 }, 0, options).ms).toBeGreaterThan(0);
+    expect(waitAfter({ kind: 'nothing', waitMs: 0 }, 1, options).ms).toBeGreaterThan(0);
   });
 
   it('is what a destination asks for after a retry, also beyond the tick', () => {
@@ -200,7 +208,11 @@ describe('the wait after a step', () => {
           const random = { ...seededRandom(1), fraction: () => fraction };
           const failed = { kind: 'failed', waitMs: undefined, reason: 'disk' } as const;
           const retry = { initialMs, maxMs };
-          const { ms, wakeable } = waitAfter(failed, failures, { tickMs: 10, retry, random });
+          const { ms, wakeable } = waitAfter(failed, failures, {
+            ...options,
+            retry,
+            random,
+          });
           const bound = Math.min(maxMs, initialMs * 2 ** (failures - 1));
           expect(ms).toBeGreaterThanOrEqual(Math.floor(bound / 2));
           expect(ms).toBeLessThanOrEqual(bound);

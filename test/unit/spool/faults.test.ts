@@ -48,6 +48,16 @@ describe('an fdatasync that fails', () => {
   });
 });
 
+test('a segment that somebody deleted under its writer makes the answer unknown, not stored', async () => {
+  const store = new SpoolStore();
+  const memory = new MemoryFs(SPOOL);
+  const writer = store.writer(memory);
+  await store.append(writer, A, 'one');
+  await memory.unlink(`${SPOOL}/${writer.writerId}/00000001.seg`);
+  expect(await store.append(writer, A, 'two')).toBe('unknown');
+  expect(await store.append(writer, A, 'three')).toBe('stored');
+});
+
 describe('a full disk', () => {
   test('answers E_UNAVAILABLE, leaves no trace of each try, and takes rows again later', async () => {
     const store = new SpoolStore();

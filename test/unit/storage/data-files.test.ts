@@ -277,7 +277,9 @@ describe('a damaged data file', () => {
     const source = { path: PATH, footer, sums: stats.sums };
     for (const size of [0, 3, 11, 12, 100, bytes.length - 1]) {
       const short = await copied(bytes.subarray(0, size));
-      await expect(readFooter(short, PATH, stats.sums)).rejects.toMatchObject({ code: 'E_CORRUPT' });
+      await expect(readFooter(short, PATH, stats.sums)).rejects.toMatchObject({
+        code: 'E_CORRUPT',
+      });
       await expect(readFooter(short, PATH)).rejects.toMatchObject({ code: 'E_CORRUPT' });
       if (size < (footer.rowGroups[0]?.end ?? 0)) {
         await expect(readRowGroup(short, source, 0)).rejects.toMatchObject({ code: 'E_CORRUPT' });
