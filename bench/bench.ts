@@ -1,5 +1,6 @@
 /**
  * Owns: what one run of the benchmarks is about, as every benchmark sees it.
+ * llp/0016
  */
 import type { DataMaker } from './data.ts';
 

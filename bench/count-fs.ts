@@ -1,5 +1,6 @@
 /**
  * Owns: a disk that counts: what a tick opened, read, wrote and synced.
+ * llp/0016
  */
 import type { DurableFs, ReadHandle, WriteHandle } from '../src/core/durable-fs.ts';
 

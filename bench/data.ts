@@ -2,6 +2,7 @@
  * Owns: NDJSON of any size made from a real log (smoke/data): each pass over its rows has other
  * ids, times, clients and sizes, so that columns stay as varied as a log's. Made once per size and
  * run, in the run's own temporary directory.
+ * llp/0016
  */
 import { createWriteStream, existsSync, readFileSync, statSync } from 'node:fs';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
 /**
  * Owns: question 2 (DESIGN §16): what exporting a backlog costs, with intents, digests and syncs,
  * against DuckDB copying the same data files to one file of the same format on the same core.
+ * llp/0016
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

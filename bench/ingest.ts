@@ -2,6 +2,7 @@
  * Owns: question 1 (DESIGN §16): what ingest costs, from NDJSON to rows durable in a committed table,
  * against DuckDB writing Parquet from the same file on the same core. Equal types on both sides;
  * DuckDB's file is synced, as hyp's are.
+ * llp/0016
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Owns: question 4 (DESIGN §16): peak memory of a backfill and of an export, by size of the backlog:
  * bounded and flat (I13).
+ * llp/0016
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

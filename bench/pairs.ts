@@ -1,6 +1,7 @@
 /**
  * Owns: comparing two tasks fairly on a machine that is not quiet: they run in turn, each pair gives
  * one ratio, and the median of the ratios is the answer.
+ * llp/0016
  */
 import { count, fixed, median } from './report.ts';
 import type { TaskResult } from './tasks.ts';

@@ -1,5 +1,6 @@
 /**
  * Owns: what a benchmark answers and how that is shown: one table, its goals, figures for a file.
+ * llp/0016
  */
 
 export interface Goal {

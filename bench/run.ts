@@ -2,6 +2,7 @@
  * Owns: the benchmarks as a command: `npm run bench -- [name…] [--mb N] [--memory-mb N] [--rounds N]
  * [--large] [--dir DIR] [--out FILE]`. Prints one table a benchmark, writes every figure to FILE.
  * Exit status: 0 all goals met, 1 one is missed (named at the end), 2 wrong usage.
+ * llp/0016
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
 /**
  * Owns: running one task of tasks.ts as a child, on one core where the system can pin it.
+ * llp/0016
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';

@@ -3,6 +3,7 @@
  * that memory, threads and the core it may use are its own. Prints one JSON line: what it did, how
  * long the work took (without starting node), its peak memory, and how fast this core was before.
  * Not its job: which work and how often (ingest.ts, export.ts, memory.ts).
+ * llp/0016
  */
 import { createReadStream, openSync, closeSync, fsyncSync, readFileSync } from 'node:fs';
 import { defaultConfig } from '../src/config/config.ts';

@@ -1,6 +1,7 @@
 /**
  * Owns: question 3 (DESIGN §16): what a tick costs with nothing new and with 1,000 new rows, by how
  * many rows are held. Counted on the disk, not timed: a tick must not notice how much there is (I14).
+ * llp/0016
  */
 import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';

@@ -3,6 +3,7 @@
  * while it exports, and every row is then counted at the destination, without asking hyp.
  * Works in ./hyp-demo, made anew each time; a directory of that name it did not make is left alone.
  * Exit status: 0 every number is as it should be, 1 one is not.
+ * llp/0016
  */
 import { randomInt } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';

@@ -4,6 +4,7 @@
  * Invariants: only node's own modules and the built command are used; only children started here
  * are ever signalled, and none outlives this process.
  * Not its job: what a flow expects (flows/), the story of the demo (demo.ts).
+ * llp/0016
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';

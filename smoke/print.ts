@@ -1,5 +1,6 @@
 /**
  * Owns: how the demo looks: 80 columns, colour only on a terminal that wants it.
+ * llp/0016
  */
 
 const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;

@@ -2,6 +2,7 @@
  * Owns: the proof of the demo, made without hyp: the exported files are read one by one and their
  * rows compared with the rows that went in, as a multiset. Ranges are `(after, through]`.
  * Not its job: who exported them or how often it was killed.
+ * llp/0016
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Owns: the flows, one after another, against the built package: `node dist/smoke/run.js`.
  * Exit status: 0 all promises kept, 1 one is broken.
+ * llp/0016
  */
 import { FLOWS } from './flows/all.ts';
 import { bold, dim, green, red, say } from './print.ts';

@@ -13,6 +13,7 @@ export type { ErrorCode, ErrorKind } from './core/errors.ts';
 export type { DatasetName, Lineage, Seq, SinkName } from './core/ids.ts';
 export { toSeq } from './core/ids.ts';
 export type { Batch, Column, ColumnType } from './codec/columns.ts';
+export { encodeIpc } from './codec/arrow-ipc.ts';
 export { batchToRows } from './codec/rows.ts';
 export type {
   AppendResult,

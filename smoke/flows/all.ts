@@ -1,5 +1,6 @@
 /**
  * Owns: the list of flows, each with the promise it keeps, for the tests and for run.ts.
+ * llp/0016
  */
 import { firstRowsFlow } from './first-rows.ts';
 import { helpFlow } from './help.ts';

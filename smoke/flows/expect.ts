@@ -1,6 +1,7 @@
 /**
  * Owns: the two questions every flow asks. A flow throws when something is not as promised, so it
  * runs the same from a test and from `node dist/smoke/run.js`.
+ * llp/0016
  */
 import { isDeepStrictEqual } from 'node:util';
 

@@ -1,5 +1,6 @@
 /**
  * Owns: the first five minutes of a user: init, append, tick, cat, status, and the files they find.
+ * llp/0016
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

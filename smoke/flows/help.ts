@@ -1,5 +1,6 @@
 /**
  * Owns: the promise that the command explains itself, whatever the verb.
+ * llp/0016
  */
 import { hyp, inFreshDir } from '../harness.ts';
 import { expectEqual, expectMatch } from './expect.ts';

@@ -1,6 +1,7 @@
 /**
  * Owns: a user's history: a compressed log becomes a table, once, however often it is loaded, and
  * answers SQL.
+ * llp/0016
  */
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

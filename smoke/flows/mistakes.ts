@@ -1,5 +1,6 @@
 /**
  * Owns: what a user's mistakes come to: exit codes, and messages that say what to do.
+ * llp/0016
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
  * Owns: the package as npm would publish it: what is in it, and that a program and a shell which
  * have nothing else can use it.
+ * llp/0016
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -20,15 +20,23 @@ const DICTIONARY_ROWS_MIN = 32;
 
 type ColumnEncoding = 'dictionary' | 'delta' | 'plain';
 
+/** Bytes at either end of a text that tell it from another. */
+const TEXT_END_BYTES = 32;
+
+/** A text as a number: equal texts are equal, and others are taken for equal once in 2^32. */
+function textKey(values: Uint8Array, from: number, to: number): number {
+  let key = to - from;
+  const head = Math.min(to, from + TEXT_END_BYTES);
+  for (let at = from; at < head; at++) key = Math.imul(key ^ (values[at] ?? 0), 0x01000193);
+  const tail = Math.max(head, to - TEXT_END_BYTES);
+  for (let at = tail; at < to; at++) key = Math.imul(key ^ (values[at] ?? 0), 0x01000193);
+  return key;
+}
+
 /** The value as something a Set can compare; long texts by their ends. */
-function sampleKey(column: Column, row: number): string | number | bigint {
+function sampleKey(column: Column, row: number): number | bigint {
   if ('offsets' in column) {
-    const from = column.offsets[row] ?? 0;
-    const to = column.offsets[row + 1] ?? 0;
-    const { buffer, byteOffset } = column.values;
-    const bytes = Buffer.from(buffer, byteOffset + from, to - from);
-    if (bytes.length <= 64) return bytes.toString('latin1');
-    return `${bytes.toString('latin1', 0, 32)} ${bytes.length} ${bytes.toString('latin1', bytes.length - 32)}`;
+    return textKey(column.values, column.offsets[row] ?? 0, column.offsets[row + 1] ?? 0);
   }
   if (column.type === 'boolean') return 0;
   return column.values[row] ?? 0;
@@ -38,7 +46,7 @@ function sampleKey(column: Column, row: number): string | number | bigint {
 function repeats(slices: readonly Batch[], index: number, rows: number): boolean {
   if (rows < DICTIONARY_ROWS_MIN) return false;
   const stride = Math.max(1, Math.floor(rows / SAMPLE_ROWS));
-  const seen = new Set<string | number | bigint>();
+  const seen = new Set<number | bigint>();
   let sampled = 0;
   let before = 0;
   for (const slice of slices) {

@@ -13,6 +13,15 @@ export interface Random {
   id63(): bigint;
 }
 
+/**
+ * A uuid of version 7 (RFC 9562): the first 48 bits are milliseconds, so that ids sort about as
+ * they were made. Only for an order that is pleasant; clocks of two processes may disagree.
+ */
+export function timeUuid(random: Random, nowMs: number): string {
+  const time = Math.max(0, Math.trunc(nowMs)).toString(16).padStart(12, '0').slice(-12);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.uuid().slice(15)}`;
+}
+
 export const systemRandom: Random = {
   uuid: () => randomUUID(),
   fraction: () => Math.random(),

@@ -1,7 +1,7 @@
 /**
  * Owns: the life of a daemon: claim the store, listen, run the loops, drain, close.
  * | phase | a crash or `kill -9` right after leaves |
- * | claimed | a stale claim, taken over by the next daemon; safety never rests on it (I11) |
+ * | claimed | a claim of a dead process, taken over by the next daemon (I11: for good manners) |
  * | running | what the engine's step leaves: spooled rows, an open unit with its intent (I8) |
  * | draining, first signal | the same; what was not drained is done after the next start |
  * | left at once, second signal | the same |
@@ -14,7 +14,6 @@ import { LIMITS } from '../core/limits.ts';
 import type { Random } from '../core/random.ts';
 import type { HypConfig } from '../config/config.ts';
 import type { Engine } from '../engine/api.ts';
-import { claimStore } from './claim.ts';
 import { describeLoops, readiness } from './health.ts';
 import type { DaemonPhase } from './health.ts';
 import { serveHttp } from './http.ts';
@@ -35,7 +34,8 @@ export interface DaemonParts {
 /** How a daemon ended. Nothing acknowledged is lost by any of them. */
 export interface DaemonEnd {
   /**
-   * drained: everything spooled is in tables, every step is over, the engine is closed ·
+   * drained: everything spooled is in tables and was sent to every sink that takes it, the engine
+   * is closed ·
    * cut: the drain limit came first · left: a second signal came first. After the last two, steps
    * may still be running: the process should exit.
    */
@@ -86,7 +86,7 @@ class Daemon {
   async run(): Promise<DaemonEnd> {
     const watch = watchSignals(this.#parts.signals);
     try {
-      const release = await claimStore(this.#engine, this.#parts);
+      const release = await this.#engine.holdDaemon();
       let http: HttpFace | undefined;
       try {
         http = await this.#listen();
@@ -153,7 +153,13 @@ class Daemon {
   }
 
   async #drain(held: { readonly release: () => Promise<void> }): Promise<void> {
-    await Promise.all([this.#schedule?.stop(), flushAll(this.#engine, this.#parts.observe)]);
+    const { observe } = this.#parts;
+    await Promise.all([this.#schedule?.stop(), flushAll(this.#engine, observe)]);
+    // One attempt for each sink: one that is down holds nobody up, one that hangs meets the limit.
+    for (const { what, error } of (await this.#engine.tick()).failures) {
+      const facts = { what, reason: error.message };
+      observe({ type: 'decision', action: 'not-drained', level: 'warn', facts });
+    }
     await this.#engine.close();
     await held.release();
   }

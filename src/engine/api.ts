@@ -153,6 +153,7 @@ export interface CheckReport {
   readonly counted: Readonly<Record<string, number>>;
 }
 
+/** Cells are null, boolean, number, bigint or text (dates, decimals, nested values: as DuckDB prints). */
 export interface QueryResult {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly unknown[])[];

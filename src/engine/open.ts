@@ -63,6 +63,8 @@ export interface OpenEngineOptions {
   readonly mustExist?: boolean | undefined;
 }
 
+/** Rows may come at any time; whoever drives the steps decides how often to look. */
+const IDLE_MS = 60_000;
 /** Rows a flush waits for, when only a delay can make it due: looked at again this often. */
 const FLUSH_LOOK_MS = 250;
 
@@ -182,7 +184,7 @@ class StoreEngine implements Engine {
     const pending = (await spoolPending(this.#context)).find((each) => each.dataset === dataset);
     if (pending === undefined) {
       this.#pendingSince.delete(dataset);
-      return { report: undefined, waitMs: FLUSH_LOOK_MS };
+      return { report: undefined, waitMs: IDLE_MS };
     }
     const { maxDelayMs, maxBytes } = this.#config.dataset(dataset).flush;
     const nowMs = this.#context.clock.monotonicMs();

@@ -26,11 +26,17 @@ export async function query(
     await connection.run("SET TimeZone = 'UTC'");
     for (const dataset of datasets) await connection.run(await viewOf(context, dataset));
     const reader = await runReader(connection, sql);
-    return { columns: reader.columnNames(), rows: reader.getRowsJson() };
+    return { columns: reader.columnNames(), rows: reader.getRows().map((row) => row.map(plain)) };
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** Integers of any size stay numbers; what JSON has no word for becomes DuckDB's text. */
+function plain(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  return String(value);
 }
 
 type Connection = Awaited<ReturnType<InstanceType<DuckDb['DuckDBInstance']>['connect']>>;

@@ -213,7 +213,7 @@ async function mergeEntries(
   const merged = new Map<string, Entry>();
   for (const ref of newestFirst) {
     for (const entry of entriesWith(await loadSegment(fs, dir, ref.name), '')) {
-      merged.set(entry.source, entry);
+      if (!merged.has(entry.source)) merged.set(entry.source, entry);
     }
   }
   return [...merged.values()].filter((entry) => keepDropped || entry.position !== undefined);

@@ -17,10 +17,12 @@
  * | that failed too, some were | the id ends; those E_UNKNOWN_OUTCOME, the others E_UNAVAILABLE |
  * llp/0007
  */
+import type { Clock } from '../../src/core/clock.ts';
 import { isMissing, unlinkIfAny } from '../../src/core/durable-fs.ts';
 import type { DurableFs, WriteHandle } from '../../src/core/durable-fs.ts';
 import { HypError } from '../../src/core/errors.ts';
 import type { WriterId } from '../../src/core/ids.ts';
+import { timeUuid } from '../../src/core/random.ts';
 import type { Random } from '../../src/core/random.ts';
 import {
   SEGMENT_HEADER_BYTES,
@@ -51,6 +53,7 @@ interface Failure {
 export interface ChainOptions {
   readonly fs: DurableFs;
   readonly random: Random;
+  readonly clock: Clock;
   readonly segmentBytes: number;
 }
 
@@ -72,8 +75,9 @@ export class Chain {
 
   /** A new writer id with a durable directory in `spoolDir`; system errors of the disk. */
   static async start(spoolDir: string, options: ChainOptions): Promise<Chain> {
-    const { fs, random } = options;
-    const id = random.uuid() as WriterId;
+    const { fs, random, clock } = options;
+    // Ids sort by their making: writers are flushed in the order in which they began.
+    const id = timeUuid(random, clock.nowMs()) as WriterId;
     const dir = `${spoolDir}/${id}`;
     await fs.mkdir(dir);
     try {

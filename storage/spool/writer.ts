@@ -190,9 +190,9 @@ export class SpoolWriter {
 
   async #openChain(): Promise<Chain> {
     if (this.#chain === undefined || this.#chain.ended) {
-      const { fs, dir, random } = this.#options;
+      const { fs, dir, random, clock } = this.#options;
       const { segmentBytes } = this.#limits;
-      this.#chain = await Chain.start(dir, { fs, random, segmentBytes });
+      this.#chain = await Chain.start(dir, { fs, random, clock, segmentBytes });
     }
     return this.#chain;
   }

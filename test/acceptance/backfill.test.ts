@@ -40,7 +40,7 @@ async function place(on: Site, name: string, content: string | Uint8Array): Prom
 }
 
 async function load(on: Site, ...args: string[]): Promise<Report> {
-  return jsonOf<Report>(await on.ok(['backfill', 'events', ...args, '--json']));
+  return jsonOf(await on.ok(['backfill', 'events', ...args, '--json'])) as Report;
 }
 
 /** The table holds exactly the ids `low` … `high`, each once, seqs dense, and is sound. */
@@ -175,7 +175,7 @@ describe('a backfill', () => {
     const file = await place(on, 'log.ndjson', lines.join('\n'));
     const finished = await on.run(['backfill', 'events', file, '--json']);
     expect(finished.code).toBe(65);
-    const report = jsonOf<Report>(finished);
+    const report = jsonOf(finished) as Report;
     expect(report).toMatchObject({ rows: 1_000, rejected: 2 });
     const rejects = (await readFile(report.rejectsPath ?? '', 'utf8')).trimEnd().split('\n');
     expect(rejects.map((line) => JSON.parse(line) as unknown)).toMatchObject([

@@ -98,28 +98,32 @@ test('a unit that begins inside a file reads only the row groups that hold its r
   await engine.close();
 });
 
-test('300 commits of 100 rows: opens, syncs and metadata bytes per commit do not grow', { timeout: 120_000 }, async () => {
-  const { fs, engine } = await countedStore(undefined);
-  const cost = { opens: [] as number[], syncs: [] as number[], bytes: [] as number[], files: 0 };
-  for (let commit = 0; commit < 300; commit++) {
-    await engine.append('events', numbered(commit * 100, 100));
-    fs.reset();
-    await engine.flush();
-    cost.opens.push(fs.readPaths().length);
-    cost.syncs.push(fs.syncs());
-    cost.bytes.push(fs.bytesWritten({ path: /\/metadata\// }));
-  }
-  const status = await engine.status();
-  expect(status.datasets[0]?.maxSeq).toBe(30_000n);
-  const early = (values: readonly number[]): number => mean(values.slice(60, 140));
-  const late = (values: readonly number[]): number => mean(values.slice(220, 300));
-  expect(late(cost.opens)).toBeLessThanOrEqual(early(cost.opens) * 1.1);
-  expect(late(cost.syncs)).toBeLessThanOrEqual(early(cost.syncs) * 1.02);
-  expect(late(cost.bytes)).toBeLessThanOrEqual(early(cost.bytes) * 1.1);
-  const metadata = await nodeFs.readdir(`${engine.root}/tables/events/metadata`);
-  expect(metadata.length).toBeLessThan(200);
-  await engine.close();
-});
+test(
+  '300 commits of 100 rows: opens, syncs and metadata bytes per commit do not grow',
+  { timeout: 120_000 },
+  async () => {
+    const { fs, engine } = await countedStore(undefined);
+    const cost = { opens: [] as number[], syncs: [] as number[], bytes: [] as number[], files: 0 };
+    for (let commit = 0; commit < 300; commit++) {
+      await engine.append('events', numbered(commit * 100, 100));
+      fs.reset();
+      await engine.flush();
+      cost.opens.push(fs.readPaths().length);
+      cost.syncs.push(fs.syncs());
+      cost.bytes.push(fs.bytesWritten({ path: /\/metadata\// }));
+    }
+    const status = await engine.status();
+    expect(status.datasets[0]?.maxSeq).toBe(30_000n);
+    const early = (values: readonly number[]): number => mean(values.slice(60, 140));
+    const late = (values: readonly number[]): number => mean(values.slice(220, 300));
+    expect(late(cost.opens)).toBeLessThanOrEqual(early(cost.opens) * 1.1);
+    expect(late(cost.syncs)).toBeLessThanOrEqual(early(cost.syncs) * 1.02);
+    expect(late(cost.bytes)).toBeLessThanOrEqual(early(cost.bytes) * 1.1);
+    const metadata = await nodeFs.readdir(`${engine.root}/tables/events/metadata`);
+    expect(metadata.length).toBeLessThan(200);
+    await engine.close();
+  },
+);
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;

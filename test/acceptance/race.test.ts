@@ -102,7 +102,8 @@ class Race {
     actor.runs += 1;
     const { code, signal, stderr } = await child.ended;
     this.paused.delete(child);
-    if (signal === 'SIGKILL') return false;
+    // At the end SIGTERM may come before the process listens to it.
+    if (signal === 'SIGKILL' || (this.stopping && signal === 'SIGTERM')) return false;
     if (code !== null && goodEnds.includes(code)) return code === 0;
     this.faults.push(`${actor.name} ended with ${code ?? signal ?? ''}: ${stderr.slice(-500)}`);
     await wait(500);
@@ -118,7 +119,7 @@ class Race {
     while (!this.stopping) {
       await this.run(actor, this.startDaemon(), [0, 75]);
       // Somebody else has the store: a good end, and no reason to ask a hundred times.
-      if (actor.child?.running === false && !this.stopping) await wait(100);
+      await wait(100);
     }
   }
 
@@ -151,8 +152,9 @@ class Race {
 
   async keepCliAppender(): Promise<void> {
     const actor = this.actor('hyp append');
+    const random = seededRandom(SEED + 1);
     while (!this.stopping) {
-      const count = 1 + this.random.integer(3_000);
+      const count = 1 + random.integer(3_000);
       const range = { low: this.#nextCliId, high: this.#nextCliId + count - 1 };
       this.#nextCliId += count;
       this.ranges.begun.push(range);
@@ -290,7 +292,9 @@ test(
       expect(sent).toHaveLength(ids.length);
       expect(unitFaults(destination, 'events', sink)).toEqual([]);
     }
-    const status = jsonOf<{ datasets: { spoolRows: number }[] }>(await on.ok(['status', '--json']));
+    const status = jsonOf(await on.ok(['status', '--json'])) as {
+      datasets: { spoolRows: number }[];
+    };
     expect(status.datasets.map((dataset) => dataset.spoolRows)).toEqual([0]);
     await expectSound(on);
 

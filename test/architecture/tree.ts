@@ -35,7 +35,7 @@ export function projectFiles(): SourceFile[] {
     .filter((entry) => entry.isFile())
     .map((entry) => entry.name);
   const paths = [...inRoot, ...FOLDERS.flatMap(filesBelow)]
-    .filter((path) => TEXT_FILES.test(path) && !path.includes('/data/'))
+    .filter((path) => TEXT_FILES.test(path) && !/^(?:test|smoke)\/data\//.test(path))
     .sort();
   return paths.map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
 }

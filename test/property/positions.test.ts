@@ -71,7 +71,7 @@ test('every source is where its last linked move left it, and a wrong start is n
         expect(now.active().length).toBeLessThanOrEqual(LIMITS.positionsActive * 2);
       },
     ),
-    { numRuns: 15 },
+    { numRuns: 15, endOnFailure: true },
   );
   expect(folds).toBeGreaterThan(30);
   expect(stales).toBeGreaterThan(15);

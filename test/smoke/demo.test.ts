@@ -1,3 +1,4 @@
+/** The demo as a person runs it. llp/0016 */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

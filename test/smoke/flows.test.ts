@@ -1,3 +1,4 @@
+/** The built package as a user meets it: each flow is one promise. llp/0016 */
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FLOWS } from '../../smoke/flows/all.ts';

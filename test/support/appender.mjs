@@ -20,7 +20,7 @@ let next = Number(firstId);
 
 async function appendSome() {
   const low = next;
-  const count = 1 + ((low * 7919) % 400);
+  const count = 1 + ((low * 7919) % 60);
   next += count;
   const rows = Array.from({ length: count }, (_, at) => ({
     id: low + at,

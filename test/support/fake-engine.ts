@@ -47,7 +47,7 @@ export function fakeEngine(
     close: () => Promise.resolve(),
     append: unexpected('append'),
     appendNdjson: unexpected('appendNdjson'),
-    tick: unexpected('tick'),
+    tick: () => Promise.resolve({ flushed: [], exported: [], failures: [] }),
     scan: unexpected('scan'),
     backfill: unexpected('backfill'),
     query: unexpected('query'),

@@ -50,8 +50,8 @@ export async function site(config: string): Promise<Site> {
   };
 }
 
-export function jsonOf<T>(finished: { readonly stdout: string }): T {
-  return JSON.parse(finished.stdout) as T;
+export function jsonOf(finished: { readonly stdout: string }): unknown {
+  return JSON.parse(finished.stdout) as unknown;
 }
 
 interface Ticked {
@@ -63,7 +63,7 @@ interface Ticked {
 /** `hyp tick` until there is nothing left to do. */
 export async function settle(on: Site, more: Partial<RunOptions> = {}): Promise<void> {
   for (let turn = 0; turn < 20; turn++) {
-    const report = jsonOf<Ticked>(await on.ok(['tick', '--json'], more));
+    const report = jsonOf(await on.ok(['tick', '--json'], more)) as Ticked;
     expect(report.failures).toEqual([]);
     const work = [...report.flushed, ...report.exported];
     if (work.every((each) => each.rows === 0)) return;
@@ -75,7 +75,7 @@ export async function settle(on: Site, more: Partial<RunOptions> = {}): Promise<
 export async function expectSound(on: Site): Promise<void> {
   const finished = await on.run(['check', '--json']);
   expect(finished.stderr).toBe('');
-  const report = jsonOf<{ findings: unknown[]; counted: Record<string, number> }>(finished);
+  const report = jsonOf(finished) as { findings: unknown[]; counted: Record<string, number> };
   expect(report.findings).toEqual([]);
   expect(report.counted['data files']).toBeGreaterThan(0);
 }
@@ -168,6 +168,12 @@ export function logText(rows: readonly string[], from: number, count: number): s
     return `{"id":${id},${rows[id % rows.length] ?? ''}}\n`;
   });
   return lines.join('');
+}
+
+/** Rows of the real log, `count` from id 1 on, in the table of `events`; the file is `name`. */
+export async function backlog(on: Site, count: number, name = 'log.ndjson'): Promise<void> {
+  await writeFile(join(on.cwd, name), logText(logRows(), 1, count));
+  await on.ok(['backfill', 'events', name]);
 }
 
 export async function until(what: string, holds: () => unknown, withinMs = 60_000): Promise<void> {

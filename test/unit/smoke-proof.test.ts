@@ -1,3 +1,4 @@
+/** The proof of the demo sees what it is there to see. llp/0016 */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -7,7 +7,7 @@ import { batchBytes } from '../../codec/columns.ts';
 import type { Batch, ColumnType } from '../../codec/columns.ts';
 import { openGzip } from '../../codec/compression.ts';
 import { conform } from '../../codec/conform.ts';
-import { encodeNdjson } from '../../codec/ndjson/encode.ts';
+import { encodeNdjsonChunks } from '../../codec/ndjson/encode.ts';
 import { openParquetEncoder } from '../../codec/parquet.ts';
 import type { UnitEncoder } from '../../core/unit.ts';
 import { unreachable } from '../../core/invariant.ts';
@@ -74,7 +74,9 @@ class CountedSink {
 
 function ndjson(sink: CountedSink): PartEncoder {
   return {
-    write: (batch) => sink.write(encodeNdjson(batch)),
+    write: async (batch) => {
+      for (const chunk of encodeNdjsonChunks(batch)) await sink.write(chunk);
+    },
     finish: () => Promise.resolve(),
     abandon: () => Promise.resolve(),
     get writtenBytes() {
@@ -87,7 +89,9 @@ function ndjson(sink: CountedSink): PartEncoder {
 function ndjsonGzip(sink: CountedSink): PartEncoder {
   const gzip = openGzip(sink.write);
   return {
-    write: (batch) => gzip.write(encodeNdjson(batch)),
+    write: async (batch) => {
+      for (const chunk of encodeNdjsonChunks(batch)) await gzip.write(chunk);
+    },
     finish: () => gzip.finish(),
     abandon: () => gzip.abandon(),
     get writtenBytes() {

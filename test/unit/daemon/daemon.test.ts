@@ -1,6 +1,5 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import type { HypConfig } from '../../../src/config/config.ts';
 import { defaultConfig } from '../../../src/config/config.ts';
@@ -9,7 +8,6 @@ import type { Clock } from '../../../src/core/clock.ts';
 import { HypError } from '../../../src/core/errors.ts';
 import type { HypEvent } from '../../../src/core/events.ts';
 import { SEQ_ZERO, toDatasetName, toLineage, toSeq, toSinkName } from '../../../src/core/ids.ts';
-import { claimStore } from '../../../src/daemon/claim.ts';
 import { runDaemon } from '../../../src/daemon/daemon.ts';
 import type { DaemonEnd } from '../../../src/daemon/daemon.ts';
 import { readiness } from '../../../src/daemon/health.ts';
@@ -52,7 +50,7 @@ function begin(engine: Engine, config: HypConfig, clock: Clock) {
 }
 
 describe('a daemon', () => {
-  it('drains at the first signal: ends its steps, flushes, closes, releases, in this order', async () => {
+  it('drains at the first signal: ends its steps, flushes, exports, closes, releases, in this order', async () => {
     const clock = new ManualClock();
     const did: string[] = [];
     const engine = fakeEngine(
@@ -66,6 +64,11 @@ describe('a daemon', () => {
         flush: (dataset) => {
           did.push(`flushed ${dataset}`);
           return dataset === 'a' ? Promise.reject(new Error('corrupt')) : Promise.resolve([]);
+        },
+        tick: () => {
+          did.push('ticked');
+          const failures = [{ what: 'export of b to s', error: new Error('down') }];
+          return Promise.resolve({ flushed: [], exported: [], failures });
         },
         close: () => Promise.resolve(void did.push('closed')),
         holdDaemon: () => Promise.resolve(() => Promise.resolve(void did.push('released'))),
@@ -81,10 +84,11 @@ describe('a daemon', () => {
       'flushed b',
       'exported a',
       'exported b',
+      'ticked',
       'closed',
       'released',
     ]);
-    expect(daemon.said).toEqual(['ready', 'draining', 'not-flushed', 'stopped']);
+    expect(daemon.said).toEqual(['ready', 'draining', 'not-flushed', 'not-drained', 'stopped']);
   });
 
   it('stops waiting for a drain at its limit', async () => {
@@ -146,32 +150,6 @@ describe('a daemon', () => {
     const held = new HypError('E_HELD', '/store is held by the daemon with pid 7');
     const engine = fakeEngine({}, { holdDaemon: () => Promise.reject(held) });
     await expect(begin(engine, configured(), new ManualClock()).ended).rejects.toBe(held);
-  });
-
-  it('waits for the claim of a daemon of this host that was killed, until it is stale', async () => {
-    const clock = new ManualClock();
-    const held = (pid: number, host = hostname()) =>
-      new HypError('E_HELD', `held by ${pid}`, { details: { pid, host } });
-    const claimed = (error: HypError, staleMs: number) => {
-      const holdDaemon = () =>
-        clock.monotonicMs() < staleMs
-          ? Promise.reject(error)
-          : Promise.resolve(() => Promise.resolve());
-      const isRunning = (pid: number) => pid === 1;
-      return claimStore(fakeEngine({}, { holdDaemon }), {
-        clock,
-        isRunning,
-        observe: () => undefined,
-      });
-    };
-    await expect(claimed(held(1), 5_000)).rejects.toThrow('held by 1');
-    await expect(claimed(held(7, 'other'), 5_000)).rejects.toThrow('held by 7');
-    const got = claimed(held(7), 5_000);
-    const never = claimed(held(7), 1_000_000).catch((error: unknown) => error);
-    await clock.advance(6_000);
-    expect(await got).toBeTypeOf('function');
-    await clock.advance(20_000);
-    expect(await never).toMatchObject({ code: 'E_HELD' });
   });
 
   it('gives its claim back when it cannot listen', async () => {

@@ -64,7 +64,6 @@ describe('a full disk', () => {
     const memory = new MemoryFs(SPOOL);
     let full = false;
     const disk = {
-      ...memory,
       ...faultFs(memory),
       create: async (path: string) => {
         const handle = await memory.create(path);
