@@ -1,5 +1,5 @@
 /**
- * Owns: the hyp.yaml that `hyp init` writes: what is commented out states the defaults.
+ * Owns: the hyp.yaml that `hyp init` writes: one folder sink; what is commented out states the defaults.
  * llp/0010
  */
 
@@ -18,12 +18,12 @@ root: ${JSON.stringify(root)}
 #       maxBytes: 64MiB # or as soon as so much waits
 
 # Where rows are exported to, each exactly once.
-# sinks:
-#   archive:
-#     type: fs
-#     path: ./exports
-#     format: ndjson # or ndjson.gz, parquet
-#     partition: "dt={_hyp_ingested_at:day}"
+sinks:
+  archive:
+    type: fs
+    path: ./exports
+    format: ndjson # or ndjson.gz, parquet
+    partition: "dt={_hyp_ingested_at:day}"
 #     rotate: { rows: 1000000, bytes: 128MiB, interval: 1m } # whichever comes first
 #     datasets: [events] # leave it out for all
 #     retry: { initial: 1s, max: 5m }

@@ -4,7 +4,7 @@
  * and manifests. Ids are of the test's rows; a row without one is an error.
  * llp/0013
  */
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import avsc from 'avsc';
@@ -99,8 +99,8 @@ export async function tableRows(root: string, dataset: string): Promise<TableRow
 
 /** Files with rows below `dir`: not hyp's own, not what is being staged. */
 export function objectFiles(dir: string): string[] {
-  const entries = readdirSync(dir, { withFileTypes: true });
-  return entries
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { withFileTypes: true })
     .filter((entry) => !entry.name.startsWith('_hyp') && !entry.name.startsWith('.'))
     .flatMap((entry) => {
       const path = join(dir, entry.name);

@@ -118,6 +118,15 @@ describe('a dropped source', () => {
   });
 });
 
+test('a dropped source stays unknown while a merge has still older segments below it', async () => {
+  const table = new Versions(new MemoryFs(DIR));
+  await finish(table, 0, 6000, 100);
+  await table.apply({ drop: [name(3)] });
+  await finish(table, 10_000, 6000, 100);
+  expect(await (await table.now()).get(name(3))).toBeUndefined();
+  expect(await (await table.now()).withPrefix(name(3))).toEqual([]);
+});
+
 /** Finishes `count` sources, `each` of them a commit. */
 async function finish(table: Versions, first: number, count: number, each: number) {
   for (let at = first; at < first + count; at += each) {

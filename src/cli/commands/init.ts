@@ -37,8 +37,8 @@ function nextSteps(dir: string, cwd: string): string {
   return `
 Next:
 ${cd}  echo '{"hello":"world"}' | hyp append events
-  hyp cat events
-  hyp daemon
+  hyp tick                # rows are in ./exports now, each once
+  hyp daemon              # or continuously
 `;
 }
 

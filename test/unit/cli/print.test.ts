@@ -156,8 +156,14 @@ describe('the hyp.yaml of hyp init', () => {
     .filter((line) => !/^(Configuration|Relative)/.test(line))
     .join('\n');
 
-  it('is valid as written, with nothing but a root', () => {
-    expect(describeConfig(parse(template))).toMatchObject({ root: '/site/hyp-data', sinks: {} });
+  it('is valid as written, with one folder sink for all datasets', () => {
+    expect(describeConfig(parse(template))).toMatchObject({ root: '/site/hyp-data' });
+    const sinks = parse(template).sinks.map(({ name, path, datasets }) => ({
+      name,
+      path,
+      datasets,
+    }));
+    expect(sinks).toEqual([{ name: 'archive', path: '/site/exports', datasets: undefined }]);
   });
 
   it('is valid with every comment mark removed, and then states the defaults', () => {
