@@ -21,7 +21,7 @@ import { systemRandom } from '../../src/core/random.ts';
 import type { Random } from '../../src/core/random.ts';
 import type { FrameHead } from './frame.ts';
 import { lookAt } from './marks.ts';
-import { corruptSegment, readHeads, readPayload } from './segment.ts';
+import { corruptSegment, readAhead, readHeads, readPayload } from './segment.ts';
 import { SpoolViews, gapError } from './view.ts';
 import type { SegmentView, WriterView } from './view.ts';
 
@@ -247,11 +247,12 @@ export class SpoolReader {
     const handle = await this.views.place.fs.open(file.path);
     try {
       await this.#secure(view, handle);
+      const bytes = readAhead(handle);
       for (const block of blocks) {
-        for await (const head of readHeads(handle, file, block.start, Math.min(block.end, size))) {
+        for await (const head of readHeads(bytes, file, block.start, Math.min(block.end, size))) {
           if (head.kind === 'mark' || head.dataset !== dataset) continue;
           if (head.ordinal <= after || head.ordinal > end) continue;
-          const payload = await readPayload(handle, head);
+          const payload = await readPayload(bytes, head);
           if (payload === undefined) {
             await this.#assertNeverWhole(view, segment, head);
             return;

@@ -53,6 +53,10 @@ export interface SegmentIndex {
   readonly blocks: Block[];
 }
 
+/** What of a handle the walk through a segment needs. */
+export type SegmentReads = Pick<ReadHandle, 'read'>;
+
+const READ_AHEAD_BYTES = 256 * 1024;
 const WINDOW_BYTES = 64 * 1024;
 const SCAN_BYTES = 1024 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
@@ -71,9 +75,26 @@ export async function withSegment<T>(
   }
 }
 
+/** Reads of a segment, read ahead: small frames then cost no read of their own. */
+export function readAhead(handle: ReadHandle): SegmentReads {
+  let window: Uint8Array = new Uint8Array(0);
+  let start = 0;
+  return {
+    read: async (offset, length) => {
+      if (length > READ_AHEAD_BYTES) return handle.read(offset, length);
+      if (offset < start || offset + length > start + window.length) {
+        start = offset;
+        window = await handle.read(offset, READ_AHEAD_BYTES);
+      }
+      // A copy, so that a small payload does not keep the window in memory.
+      return window.slice(offset - start, offset - start + length);
+    },
+  };
+}
+
 /** Heads from byte `from` on, in order, up to the first place that is not a whole frame or mark. */
 export async function* readHeads(
-  handle: ReadHandle,
+  handle: SegmentReads,
   place: Place,
   from: number,
   size: number,
@@ -96,7 +117,7 @@ export async function* readHeads(
 
 /** The payload of a frame, or undefined when it is not what its head says. */
 export async function readPayload(
-  handle: ReadHandle,
+  handle: SegmentReads,
   head: FrameHead,
 ): Promise<Uint8Array | undefined> {
   const length = head.end - head.payloadPosition;

@@ -6,7 +6,9 @@
 import { expect, test } from 'vitest';
 import type { DurableFs } from '../../src/core/durable-fs.ts';
 import type { SinkConfig } from '../../src/config/config.ts';
+import { systemCode } from '../../src/core/errors.ts';
 import { everyPause } from '../support/fault-fs.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { OUT, ROOT, World, dies, everybodyLives, objectKeys } from '../support/world.ts';
 
 const LONG = 240_000;
@@ -120,24 +122,38 @@ test(
   },
 );
 
-test('a paused exporter is refused at its next progress version', async () => {
-  const world = new World();
-  const writer = await world.open({ leases: everybodyLives });
-  await world.append(writer, 5);
-  await writer.flush();
-  const other = await world.open({ leases: everybodyLives });
-  const watermarks: string[] = [];
-  await everyPause(async (pauseHere) => {
-    const fs = pauseHere(world.disk.process(), async () => {
-      await world.append(writer, 1);
-      await other.tick();
+test.each([
+  ['intent', 1],
+  ['advance', 2],
+])(
+  'an exporter paused before its %s is refused and takes the winner for granted',
+  async (_what, nth) => {
+    const world = new World();
+    const writer = await world.open({ leases: everybodyLives });
+    await world.append(writer, 5);
+    await writer.flush();
+    const other = await world.open({ leases: everybodyLives });
+    const refused: string[] = [];
+    let links = 0;
+    const fs = interceptFs(world.disk.process(), async (step, run) => {
+      if (step.op !== 'link' || !/\/progress\/.*\/v\d+\.json$/.test(step.to ?? '')) return run();
+      if (++links === nth) {
+        await world.append(writer, 1);
+        await other.tick();
+      }
+      try {
+        return await run();
+      } catch (error) {
+        refused.push(systemCode(error) ?? 'no code');
+        throw error;
+      }
     });
-    const paused = await world.open({ fs, leases: everybodyLives });
-    const report = await paused.tick();
+    const exporter = await world.open({ fs, leases: everybodyLives });
+    const report = await exporter.tick();
+    expect(refused).toEqual(['EEXIST']);
     expect(report.failures).toEqual([]);
-    watermarks.push(String(report.exported[0]?.watermark));
-  });
-  expect(watermarks.length).toBeGreaterThan(5);
-  await world.settle();
-  await world.expectWhole();
-});
+    expect(report.exported[0]).toMatchObject({ watermark: 6n, problem: undefined });
+    await world.settle();
+    await world.expectWhole();
+  },
+);
