@@ -25,7 +25,7 @@ const BENCHMARKS: Readonly<Record<string, (bench: Bench) => Promise<Answer>>> = 
 };
 
 const OPTIONS = {
-  mb: { type: 'string', default: '256' },
+  mb: { type: 'string', default: '1000' },
   'memory-mb': { type: 'string', default: '2000' },
   rounds: { type: 'string', default: '5' },
   large: { type: 'boolean', default: false },

@@ -54,11 +54,6 @@ export function appendLeasePath(state: string, dataset: DatasetName): string {
   return `${state}/${LEASES_DIR}/append-${dataset}`;
 }
 
-/** Lease of an export: who exports the dataset to the sink now. */
-export function exportLeasePath(state: string, sink: SinkName, dataset: DatasetName): string {
-  return `${state}/${LEASES_DIR}/export-${sink}.${dataset}`;
-}
-
 /** Lease of a spool writer: its process lives. */
 export function writerLeasePath(state: string, writer: WriterId): string {
   return `${state}/${LEASES_DIR}/writer-${writer}`;

@@ -4,7 +4,8 @@
  * Not its job: changing the table (storage/iceberg/commit), reading rows (storage/scan).
  * llp/0003
  */
-import { HypError } from '../src/core/errors.ts';
+import { HypError, isHypError } from '../src/core/errors.ts';
+import { isMissing } from '../src/core/durable-fs.ts';
 import type { DurableFs } from '../src/core/durable-fs.ts';
 import type { DatasetName, Seq } from '../src/core/ids.ts';
 import type { Random } from '../src/core/random.ts';
@@ -109,6 +110,15 @@ export class Table {
       files.push({ entry, path, min, max });
     }
     return files.sort((a, b) => (a.min < b.min ? -1 : 1));
+  }
+
+  /**
+   * True when `error` says that a file of `head` is gone, and the table has moved on since: trimming
+   * took it from a process that was slow or paused. Load again and start over; nothing is damaged.
+   */
+  async hasPassed(head: TableHead | undefined, error: unknown): Promise<boolean> {
+    if (!isHypError(error, 'E_CORRUPT') || !isMissing(error.cause)) return false;
+    return (await this.load())?.version !== head?.version;
   }
 
   async #read(path: string): Promise<Uint8Array> {

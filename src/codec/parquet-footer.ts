@@ -57,6 +57,12 @@ export interface FileRowGroup {
   readonly struct: Uint8Array;
 }
 
+/** A row group at its place in a new file, as bytes: the trees of many wide groups are large. */
+export interface PlacedRowGroup {
+  readonly rows: number;
+  readonly struct: Uint8Array;
+}
+
 export interface ParquetFooter {
   readonly rows: number;
   readonly columns: readonly FileColumn[];
@@ -281,11 +287,11 @@ function moveChunk(chunk: ThriftValue, shift: number): ThriftValue {
   return { is: 'struct', fields };
 }
 
-/** The struct of a row group moved by `shift` bytes, with the chunks of `chosen` columns only. */
+/** A row group moved by `shift` bytes, with the chunks of `chosen` columns only. */
 export function moveRowGroup(
   group: FileRowGroup,
   move: { readonly shift: number; readonly ordinal: number; readonly chosen?: readonly number[] },
-): ThriftStruct {
+): PlacedRowGroup {
   const fields = new Map(readThrift(group.struct));
   const all = listOf(fields, GROUP.chunks);
   const chunks = move.chosen?.flatMap((index) => all[index] ?? []) ?? all;
@@ -297,13 +303,13 @@ export function moveRowGroup(
   const at = longOf(fields, GROUP.offset);
   if (at !== undefined) fields.set(GROUP.offset, i64(at + move.shift));
   if (fields.has(GROUP.ordinal)) fields.set(GROUP.ordinal, { is: 'i16', value: move.ordinal });
-  return fields;
+  return { rows: group.rows, struct: writeThrift(fields) };
 }
 
 /** Metadata and tail of a file of these columns and row groups. */
 export function buildFooter(file: {
   readonly columns: readonly FileColumn[];
-  readonly rowGroups: readonly ThriftStruct[];
+  readonly rowGroups: readonly PlacedRowGroup[];
   readonly createdBy: ThriftValue | undefined;
 }): Uint8Array {
   const { columns, rowGroups, createdBy } = file;
@@ -311,12 +317,13 @@ export function buildFooter(file: {
     [ELEMENT.name, binary('schema')],
     [ELEMENT.children, i32(columns.length)],
   ]);
-  const rows = rowGroups.reduce((sum, group) => sum + needLong(group, GROUP.rows), 0);
+  const rows = rowGroups.reduce((sum, group) => sum + group.rows, 0);
+  const groups = rowGroups.map(({ struct }): ThriftValue => ({ is: 'written', bytes: struct }));
   const fields = new Map<number, ThriftValue>([
     [FILE.version, i32(1)],
     [FILE.schema, structs([root, ...columns.map((column) => column.element)])],
     [FILE.rows, i64(rows)],
-    [FILE.groups, structs(rowGroups)],
+    [FILE.groups, { is: 'list', of: THRIFT_STRUCT, items: groups }],
   ]);
   const json = columns.flatMap((column) => (column.type === 'json' ? column.fieldId : []) ?? []);
   if (json.length > 0) {

@@ -7,6 +7,7 @@
  * Not its job: disk (storage/data/write), reading (parquet-decode).
  * llp/0005
  */
+import type { Observe } from '../core/events.ts';
 import { invariant } from '../core/invariant.ts';
 import { LIMITS } from '../core/limits.ts';
 import { encodeIpcJoined } from './arrow-ipc.ts';
@@ -20,13 +21,12 @@ import {
   moveRowGroup,
   parseFooter,
 } from './parquet-footer.ts';
-import type { ParquetFooter } from './parquet-footer.ts';
+import type { ParquetFooter, PlacedRowGroup } from './parquet-footer.ts';
 import { writerProperties } from './parquet-properties.ts';
 import type { ParquetCodec } from './parquet-properties.ts';
 import { loadParquetWasm } from './parquet-wasm.ts';
 import type { Wasm } from './parquet-wasm.ts';
 import { cutRowGroups } from './row-groups.ts';
-import type { ThriftStruct } from './thrift.ts';
 
 export interface ParquetOptions {
   /** In file order; names and field ids are unique. */
@@ -36,6 +36,8 @@ export interface ParquetOptions {
   readonly rowGroupRows?: number;
   /** Default LIMITS.rowGroupBytes, of values in memory. */
   readonly rowGroupBytes?: number;
+  /** Told how large each row group was in memory. */
+  readonly observe?: Observe;
 }
 
 /** The pieces of a file in order, laid end to end they are the file. */
@@ -55,6 +57,8 @@ export interface ParquetEncoder {
   finish(): Promise<void>;
   /** Drops what is buffered; nothing more is sent. Idempotent. */
   abandon(): Promise<void>;
+  /** Of the rows that were taken and not sent, as they are in memory. */
+  readonly pendingBytes: number;
 }
 
 /** One row group as a whole file of its own. */
@@ -108,6 +112,7 @@ function assertShapes(batch: Batch, columns: readonly ColumnShape[]): void {
 }
 
 interface FileBuilder {
+  readonly pendingBytes: number;
   add(batch: Batch): ParquetPiece[];
   end(): ParquetPiece[];
 }
@@ -115,11 +120,12 @@ interface FileBuilder {
 /** Lays row groups end to end and remembers them for the footer. */
 function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
   const { columns, codec } = options;
-  const cutter = cutRowGroups({
+  const limits = {
     rows: options.rowGroupRows ?? LIMITS.rowGroupRows,
     bytes: options.rowGroupBytes ?? LIMITS.rowGroupBytes,
-  });
-  const groups: ThriftStruct[] = [];
+  };
+  const cutter = cutRowGroups(limits, options.observe);
+  const groups: PlacedRowGroup[] = [];
   let schema: ParquetFooter | undefined;
   let size = 0;
   const rowGroup = (slices: readonly Batch[]): ParquetPiece => {
@@ -146,6 +152,9 @@ function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
     return { kind: 'footer', bytes: size > 0 ? bytes : Buffer.concat([PARQUET_MAGIC, bytes]) };
   };
   return {
+    get pendingBytes() {
+      return cutter.pendingBytes;
+    },
     add: (batch) => {
       assertShapes(batch, columns);
       return cutter.add(batch).map(rowGroup);
@@ -210,6 +219,9 @@ export function openParquetEncoder(options: ParquetOptions, sink: ByteSink): Par
       done = true;
       builder = undefined;
       return Promise.resolve();
+    },
+    get pendingBytes() {
+      return builder?.pendingBytes ?? 0;
     },
   };
 }

@@ -4,8 +4,11 @@
  * reader's memory (I13).
  * llp/0005
  */
+import { unobserved } from '../core/events.ts';
+import type { Observe } from '../core/events.ts';
 import { sliceBatch } from './columns.ts';
 import type { Batch, Column, TextColumn } from './columns.ts';
+import { takeRows } from './rearrange.ts';
 
 export interface RowGroupLimits {
   readonly rows: number;
@@ -14,6 +17,8 @@ export interface RowGroupLimits {
 }
 
 export interface RowGroupCutter {
+  /** Of the rows that wait for their group to be complete. */
+  readonly pendingBytes: number;
   /** Takes the next rows; answers the groups they complete, each as slices in row order. */
   add(batch: Batch): Batch[][];
   /** The last, incomplete group; undefined when no row is left. */
@@ -47,18 +52,33 @@ function rowsWithin(batch: Batch, from: number, most: number, bytes: number): nu
   return low;
 }
 
+/** The rows in memory of their own: a slice keeps all of its batch alive. */
+function ownCopy(slice: Batch): Batch {
+  return takeRows(
+    slice,
+    Int32Array.from({ length: slice.rows }, (_, row) => row),
+  );
+}
+
 /** Cuts a stream of batches into row groups. */
-export function cutRowGroups(limits: RowGroupLimits): RowGroupCutter {
+export function cutRowGroups(
+  limits: RowGroupLimits,
+  observe: Observe = unobserved,
+): RowGroupCutter {
   let open: Batch[] = [];
   let rows = 0;
   let bytes = 0;
   const close = (): Batch[] => {
     const closed = open;
+    observe({ type: 'buffer', name: 'parquet row group', bytes, limitBytes: limits.bytes });
     open = [];
     rows = bytes = 0;
     return closed;
   };
   return {
+    get pendingBytes() {
+      return bytes;
+    },
     add: (batch) => {
       const closed: Batch[][] = [];
       let from = 0;
@@ -74,6 +94,9 @@ export function cutRowGroups(limits: RowGroupLimits): RowGroupCutter {
         }
         if (taken < most || rows === limits.rows) closed.push(close());
       }
+      // What is left of a batch may wait for long, in each of many files.
+      const [left] = open;
+      if (closed.length > 0 && left !== undefined && left.rows < batch.rows) open = [ownCopy(left)];
       return closed;
     },
     rest: () => (rows === 0 ? undefined : close()),

@@ -122,18 +122,28 @@ export function addWords(hash: ValueHash, row: number, low: number, high: number
   addHash(hash.lanes, row, a, b, c, d, 8);
 }
 
-/** Up to 4 bytes from `at`, below `to`, as a little-endian word; 0 behind `to`. */
+/** Which bits of a word count when 0 … 3 bytes of it are left; from 4 on, all. */
+const TAIL_MASKS = Int32Array.of(0, 0xff, 0xffff, 0xffffff);
+
+/** Up to 4 bytes from `at`, below `to`, as a little-endian word; for the end of a buffer. */
 function wordBelow(view: DataView, at: number, to: number): number {
-  const left = to - at;
-  if (left >= 4) return view.getInt32(at, true);
-  if (left <= 0) return 0;
-  if (at + 4 <= view.byteLength) return view.getInt32(at, true) & ((1 << (8 * left)) - 1);
   let word = 0;
-  for (let i = 0; i < left; i++) word |= view.getUint8(at + i) << (8 * i);
+  for (let i = 0; i < 4 && at + i < to; i++) word |= view.getUint8(at + i) << (8 * i);
   return word;
 }
 
-/** Adds all bytes of `view` from `from` to `to` to row `row`. */
+/** The word at `at` with the bytes from `to` on as zeros; `safe`: the view goes on for 4 bytes. */
+function tailWord(view: DataView, at: number, to: number, safe: boolean): number {
+  const left = to - at;
+  if (!safe) return wordBelow(view, at, to);
+  const word = view.getInt32(at, true);
+  return left >= 4 ? word : word & (TAIL_MASKS[left] ?? 0);
+}
+
+/**
+ * Adds all bytes of `view` from `from` to `to` to row `row`. The rounds stand in the loop as they
+ * are, because calls to mix1 … mix4 are not inlined here and would cost as much as they do.
+ */
 // eslint-disable-next-line max-params -- as addHash
 export function addBytes(
   hash: ValueHash,
@@ -144,17 +154,36 @@ export function addBytes(
 ): void {
   let { a, b, c, d } = hash;
   let at = from;
-  for (; at + 16 <= to; at += 16) {
-    a = mix1(a, view.getInt32(at, true), b);
-    b = mix2(b, view.getInt32(at + 4, true), c);
-    c = mix3(c, view.getInt32(at + 8, true), d);
-    d = mix4(d, view.getInt32(at + 12, true), a);
+  for (const last = to - 16; at <= last; at += 16) {
+    const k1 = Math.imul(view.getInt32(at, true), C1);
+    a ^= Math.imul((k1 << 15) | (k1 >>> 17), C2);
+    a = (Math.imul(((a << 19) | (a >>> 13)) + b, 5) + 0x561ccd1b) | 0;
+    const k2 = Math.imul(view.getInt32(at + 4, true), C2);
+    b ^= Math.imul((k2 << 16) | (k2 >>> 16), C3);
+    b = (Math.imul(((b << 17) | (b >>> 15)) + c, 5) + 0x0bcaa747) | 0;
+    const k3 = Math.imul(view.getInt32(at + 8, true), C3);
+    c ^= Math.imul((k3 << 17) | (k3 >>> 15), C4);
+    c = (Math.imul(((c << 15) | (c >>> 17)) + d, 5) + 0x96cd1c35) | 0;
+    const k4 = Math.imul(view.getInt32(at + 12, true), C4);
+    d ^= Math.imul((k4 << 18) | (k4 >>> 14), C1);
+    d = (Math.imul(((d << 13) | (d >>> 19)) + a, 5) + 0x32ac3b17) | 0;
   }
   if (at < to) {
-    a = mix1(a, wordBelow(view, at, to), b);
-    b = mix2(b, wordBelow(view, at + 4, to), c);
-    c = mix3(c, wordBelow(view, at + 8, to), d);
-    d = mix4(d, wordBelow(view, at + 12, to), a);
+    const safe = at + 16 <= view.byteLength;
+    const k1 = Math.imul(tailWord(view, at, to, safe), C1);
+    a ^= Math.imul((k1 << 15) | (k1 >>> 17), C2);
+    if (at + 4 < to) {
+      const k2 = Math.imul(tailWord(view, at + 4, to, safe), C2);
+      b ^= Math.imul((k2 << 16) | (k2 >>> 16), C3);
+    }
+    if (at + 8 < to) {
+      const k3 = Math.imul(tailWord(view, at + 8, to, safe), C3);
+      c ^= Math.imul((k3 << 17) | (k3 >>> 15), C4);
+    }
+    if (at + 12 < to) {
+      const k4 = Math.imul(tailWord(view, at + 12, to, safe), C4);
+      d ^= Math.imul((k4 << 18) | (k4 >>> 14), C1);
+    }
   }
   addHash(hash.lanes, row, a, b, c, d, to - from);
 }

@@ -29,7 +29,9 @@ export type ThriftValue =
   | { readonly is: 'double'; readonly value: number }
   | { readonly is: 'binary'; readonly value: Uint8Array }
   | { readonly is: 'list'; readonly of: number; readonly items: readonly ThriftValue[] }
-  | { readonly is: 'struct'; readonly fields: ThriftStruct };
+  | { readonly is: 'struct'; readonly fields: ThriftStruct }
+  /** A struct as `writeThrift` left it: only to be written, never read. */
+  | { readonly is: 'written'; readonly bytes: Uint8Array };
 
 /** Fields by id, in rising order as read. */
 export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
@@ -223,6 +225,7 @@ const WIRE = {
   binary: BINARY,
   list: LIST,
   struct: STRUCT,
+  written: STRUCT,
 };
 
 function wireType(value: ThriftValue): number {
@@ -246,6 +249,9 @@ function writeValue(out: Output, value: ThriftValue): void {
       return;
     case 'double':
       writeRaw(out, new Uint8Array(Float64Array.of(value.value).buffer));
+      return;
+    case 'written':
+      writeRaw(out, value.bytes);
       return;
     case 'binary':
       writeUnsigned(out, value.value.length, 0);

@@ -134,19 +134,43 @@ function destinationOf(value: unknown, base: string): string | undefined {
   return join(resolve(base, path), clean);
 }
 
-/** Two sinks on one destination would each take the other's objects for a fork. */
+/** What is wrong with a sink writing to `destination` beside another one's; undefined when nothing. */
+function collision(
+  [name, destination]: readonly [string, string],
+  [other, occupied]: readonly [string, string],
+): string | undefined {
+  if (destination === occupied) {
+    return `sinks ${other} and ${name} have one destination; give each its own`;
+  }
+  const nested = isWithin(destination, occupied) || isWithin(occupied, destination);
+  if (!nested) return undefined;
+  const text = `the destinations of sinks ${other} and ${name} lie inside one another`;
+  return `${text}: who reads the outer one would find rows twice; give each its own`;
+}
+
+/**
+ * Two sinks on one destination would each take the other's objects for a fork; of two nested ones
+ * the outer one's readers would see rows twice. A store inside a destination is a dataset's folder.
+ */
 function checkDestinations(value: unknown, place: Place, problems: Problems): void {
-  const owners = new Map<string, string>();
+  const owners: (readonly [string, string])[] = [];
   for (const [name, entry] of entriesOf(value, ['sinks'], problems)) {
     const destination = destinationOf(entry, place.base);
     if (destination === undefined) continue;
     const at = ['sinks', name, 'path'];
-    const owner = owners.get(destination);
-    if (owner !== undefined) {
-      problems.add(at, `sinks ${owner} and ${name} have one destination; give each its own`);
-    } else owners.set(destination, name);
+    const here = [name, destination] as const;
+    for (const owner of owners) {
+      const problem = collision(here, owner);
+      if (problem !== undefined) problems.add(at, problem);
+    }
+    owners.push(here);
     if (isWithin(destination, place.root)) {
       problems.add(at, 'a sink may not export into the store itself');
+    } else if (isWithin(place.root, destination)) {
+      problems.add(
+        at,
+        'the store lies inside this destination; give the sink a directory of its own',
+      );
     }
   }
 }

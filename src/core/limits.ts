@@ -13,19 +13,22 @@ export const LIMITS = {
   columns: 1000,
   columnNameBytes: 255,
   nestingDepth: 512,
-  frameBytes: 8 * MIB,
+  /** Bad lines of one append that its answer tells one by one; the others are only counted. */
+  rejectsReported: 1000,
+  /** The largest row with a thousand columns around it. */
+  frameBytes: 9 * MIB,
   segmentBytes: 64 * MIB,
   spoolBytes: 2048 * MIB,
   batchRows: 100_000,
   batchBytes: 32 * MIB,
   rowGroupRows: 20_000,
-  rowGroupBytes: 32 * MIB,
+  rowGroupBytes: 16 * MIB,
   groupCommitMs: 5,
   groupCommitBytes: MIB,
   /** How long the mark of a spool writer closed by another process stays (llp/0007). */
   deadWriterKeepMs: 7 * 24 * 60 * 60_000,
   partsPerUnit: 256,
-  openPartBytes: 32 * MIB,
+  openPartBytes: 16 * MIB,
   recordVersions: 20,
   recordHistory: 64,
   snapshots: 20,
@@ -53,7 +56,13 @@ export const LIMITS = {
 } as const;
 
 invariant(LIMITS.lineBytes >= LIMITS.rowBytes, 'a line holds a row');
+const columnHeadBytes = 2 * LIMITS.columnNameBytes + 512;
+invariant(
+  LIMITS.frameBytes >= LIMITS.rowBytes + LIMITS.columns * columnHeadBytes,
+  'a frame holds the largest row',
+);
 invariant(LIMITS.segmentBytes > 2 * LIMITS.frameBytes, 'a segment holds more than one frame');
 invariant(LIMITS.batchBytes >= LIMITS.rowBytes, 'a batch holds the largest row');
+invariant(LIMITS.rowGroupBytes >= LIMITS.rowBytes, 'a row group holds the largest row');
 invariant(LIMITS.rowGroupRows <= LIMITS.batchRows, 'a batch holds a row group');
 invariant(LIMITS.recordHistory > LIMITS.recordVersions, 'history outlives the kept versions');

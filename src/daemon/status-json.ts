@@ -25,6 +25,7 @@ export function datasetToJson(dataset: DatasetStatus): Json {
     spoolBytes: dataset.spoolBytes,
     spoolRows: dataset.spoolRows,
     rescuedRows: count(dataset.rescuedRows),
+    problem: dataset.problem ?? null,
   };
 }
 
@@ -32,6 +33,7 @@ function sinkDatasetJson(status: SinkDatasetStatus): Json {
   const { openUnit } = status;
   return {
     dataset: status.dataset,
+    state: status.state,
     watermark: status.watermark.toString(),
     lagRows: count(status.lagRows),
     lagSeconds: status.lagSeconds,

@@ -10,8 +10,10 @@ import type { Batch } from '../codec/columns.ts';
 export interface AppendResult {
   /** Rows made durable in the spool. */
   readonly rows: number;
-  /** Lines that are not rows; none of them was stored, all others were. */
+  /** The first 1,000 lines that are not rows; no such line was stored, all others were. */
   readonly rejects: readonly RejectedLine[];
+  /** How many lines are not rows, those beyond the first 1,000 too. */
+  readonly rejected: number;
   /** Rows in which a key stood twice: the last one won. */
   readonly duplicateKeyRows: number;
 }
@@ -71,11 +73,15 @@ export interface DatasetStatus {
   readonly snapshots: number;
   readonly spoolBytes: number;
   readonly spoolRows: number;
+  /** Rows with a value that did not fit its column. */
   readonly rescuedRows: bigint;
+  /** Why the table cannot be read: the figures above are then 0; undefined when it can. */
+  readonly problem: string | undefined;
 }
 
 export interface SinkDatasetStatus {
   readonly dataset: DatasetName;
+  readonly state: SinkState;
   readonly watermark: Seq;
   readonly lagRows: bigint;
   /** Age of the oldest row not exported; 0 when there is none. */

@@ -9,6 +9,7 @@ import type { DatasetName, Seq } from '../core/ids.ts';
 import { SEQ_COLUMN, columnNamed } from '../codec/columns.ts';
 import { readFooter } from '../../storage/data/footer.ts';
 import { readRowGroup } from '../../storage/data/read.ts';
+import { openRegistry, registeredSinks } from '../../state/registry.ts';
 import { SPOOL_DIR } from '../../storage/layout.ts';
 import { checkSpool } from '../../storage/spool/check.ts';
 import type { LiveFile, Table, TableHead } from '../../storage/table.ts';
@@ -35,10 +36,18 @@ class Walk {
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
       const hint = isHypError(error) ? error.hint : undefined;
-      this.report(where, what, hint ?? 'Restore it from a backup.');
+      this.report(where, what, repair(hint));
       return undefined;
     }
   }
+}
+
+/** Who reads a finding has just run `hyp check`. */
+function repair(hint: string | undefined): string {
+  const rest = (hint ?? '').replace(/Run `hyp check`(; r|\.)/, (_, next: string) =>
+    next === '; r' ? 'R' : '',
+  );
+  return rest === '' ? 'Restore it from a backup.' : rest;
 }
 
 /** Walks the tables of `datasets`, the spool and the progress records. */
@@ -56,6 +65,9 @@ export async function checkStore(
   for (const { where, what } of spool?.findings ?? []) {
     walk.report(where, what, 'Keep the file; its good frames are not lost. Report it.');
   }
+  const registry = openRegistry(context.fs, context.state, context.random);
+  const sinks = await walk.attempt('registry of sinks', () => registeredSinks(registry));
+  walk.count('registered sinks', sinks?.length ?? 0);
   for (const { sink, exporter } of exporters.all()) {
     for (const dataset of datasets) {
       const where = `progress of ${sink.name} for ${dataset}`;

@@ -24,6 +24,20 @@ const FRAME_BYTES = LIMITS.frameBytes / 2;
 /** An input stream that is silent for this long has its whole lines stored. */
 const INPUT_PAUSE_MS = 20;
 
+/** A stream is decoded in pieces of this size: what its lines and rejects cost is bounded (I13). */
+const PIECE_BYTES = 256 * 1024;
+
+interface Tally {
+  rows: number;
+  readonly rejects: RejectedLine[];
+  rejected: number;
+  duplicateKeyRows: number;
+}
+
+function newTally(): Tally {
+  return { rows: 0, rejects: [], rejected: 0, duplicateKeyRows: 0 };
+}
+
 export class Ingest {
   readonly #context: EngineContext;
   readonly #writer: SpoolWriter;
@@ -58,7 +72,9 @@ export class Ingest {
         hint: 'Nothing of this append was stored. Mend the row and append again.',
       });
     }
-    return this.#store(dataset, batches);
+    const tally = newTally();
+    await this.#store(dataset, batches, tally);
+    return tally;
   }
 
   /** Every good line of `input`; bad ones are in the answer. Stored piece by piece, in order. */
@@ -68,26 +84,25 @@ export class Ingest {
   ): Promise<AppendResult> {
     this.#assertOpen();
     const decoder = this.#decoder();
-    const parts: AppendResult[] = [];
+    const tally = newTally();
     const chunks = input[Symbol.asyncIterator]();
     let next = chunks.next();
     for (;;) {
       // A source that pauses must not keep rows that are whole from becoming durable.
       const paused = await Promise.race([next.then(() => false), this.#pause()]);
       const waiting = paused ? decoder.flush() : undefined;
-      if (waiting !== undefined) parts.push(await this.#store(dataset, [waiting]));
+      if (waiting !== undefined) await this.#store(dataset, [waiting], tally);
       const chunk = await next;
       if (chunk.done === true) break;
-      parts.push(await this.#store(dataset, decoder.decode(chunk.value)));
+      for (let at = 0; at < chunk.value.length; at += PIECE_BYTES) {
+        const piece = chunk.value.subarray(at, at + PIECE_BYTES);
+        await this.#store(dataset, decoder.decode(piece), tally);
+      }
       next = chunks.next();
     }
     const last = decoder.finish();
-    if (last !== undefined) parts.push(await this.#store(dataset, [last]));
-    return {
-      rows: parts.reduce((sum, part) => sum + part.rows, 0),
-      rejects: parts.flatMap((part) => part.rejects),
-      duplicateKeyRows: parts.reduce((sum, part) => sum + part.duplicateKeyRows, 0),
-    };
+    if (last !== undefined) await this.#store(dataset, [last], tally);
+    return tally;
   }
 
   /** Seals this process's writer, so that its directory can go once it is flushed. Idempotent. */
@@ -97,21 +112,26 @@ export class Ingest {
     await this.#held?.lease?.release();
   }
 
-  async #store(dataset: DatasetName, batches: readonly DecodedBatch[]): Promise<AppendResult> {
-    const rejects: RejectedLine[] = [];
+  /** Stores `batches` and adds them to `tally`. */
+  async #store(
+    dataset: DatasetName,
+    batches: readonly DecodedBatch[],
+    tally: Tally,
+  ): Promise<void> {
     const writes: Promise<void>[] = [];
-    let rows = 0;
-    let duplicateKeyRows = 0;
-    for (const { batch, rejects: bad, duplicateKeyRows: twice } of batches) {
-      rejects.push(...bad.map(({ line, reason, excerpt }) => ({ line, reason, excerpt })));
-      duplicateKeyRows += twice;
-      rows += batch.rows;
+    for (const { batch, rejects, duplicateKeyRows } of batches) {
+      const room = LIMITS.rejectsReported - tally.rejects.length;
+      for (const { line, reason, excerpt } of rejects.slice(0, room)) {
+        tally.rejects.push({ line, reason, excerpt });
+      }
+      tally.rejected += rejects.length;
+      tally.duplicateKeyRows += duplicateKeyRows;
+      tally.rows += batch.rows;
       if (batch.rows === 0) continue;
       writes.push(this.#writer.append(dataset, batch.rows, encodeIpc([batch])));
     }
     await Promise.all(writes);
     await this.#holdWriter();
-    return { rows, rejects, duplicateKeyRows };
   }
 
   /**

@@ -124,8 +124,17 @@ class StoreEngine implements Engine {
     const pending = await spoolPending(this.#context);
     const due = pending.filter((each) => only === undefined || each.dataset === only);
     const reports: FlushReport[] = [];
-    for (const each of due) reports.push(await flushDataset(this.#context, each.dataset));
+    const errors: unknown[] = [];
+    for (const each of due) {
+      try {
+        reports.push(await flushDataset(this.#context, each.dataset));
+      } catch (error) {
+        // One damaged table must not keep the rows of the others in the spool (I12).
+        errors.push(error);
+      }
+    }
     await tidySpool(this.#context, due.length > 0);
+    if (errors.length > 0) throw errors[0];
     return reports;
   }
 

@@ -34,9 +34,8 @@ export async function query(
 }
 
 /** Integers of any size stay numbers; what JSON has no word for becomes DuckDB's text. */
-function plain(value: unknown): unknown {
-  if (value === null || typeof value !== 'object') return value;
-  return String(value);
+function plain(value: DuckDbModule.DuckDBValue): unknown {
+  return value === null || typeof value !== 'object' ? value : value.toString();
 }
 
 type Connection = Awaited<ReturnType<InstanceType<DuckDb['DuckDBInstance']>['connect']>>;

@@ -4,6 +4,7 @@
  * A wrong guess that a writer is dead costs it a new id and nothing else (llp/0007).
  * llp/0008
  */
+import { isHypError } from '../core/errors.ts';
 import type { DatasetName, WriterId } from '../core/ids.ts';
 import { writerLeasePath } from '../../state/layout.ts';
 import { SPOOL_DIR } from '../../storage/layout.ts';
@@ -42,16 +43,23 @@ function spoolPlace(context: EngineContext) {
   return { fs, clock, random, dir: `${context.root}/${SPOOL_DIR}` };
 }
 
-/** The positions of every dataset with frames in the spool, read once. */
+/**
+ * The positions of every dataset with frames in the spool, read once. Of a table that cannot be read
+ * nothing counts as committed: its own flush says what is wrong, the others go on (I12).
+ */
 async function committedOf(
   context: EngineContext,
   datasets: readonly DatasetName[],
 ): Promise<Committed> {
   const through = new Map<DatasetName, (writer: WriterId) => bigint>();
   for (const dataset of datasets) {
-    const table = context.table(dataset);
-    const positions = await table.positions(await table.load());
-    through.set(dataset, committedOrdinals(positions));
+    try {
+      const table = context.table(dataset);
+      const positions = await table.positions(await table.load());
+      through.set(dataset, committedOrdinals(positions));
+    } catch (error) {
+      if (!isHypError(error)) throw error;
+    }
   }
   return (writer, dataset) => through.get(dataset)?.(writer) ?? 0n;
 }

@@ -5,6 +5,7 @@
  */
 import { SEQ_ZERO, toLineage, toSeq } from '../core/ids.ts';
 import type { DatasetName } from '../core/ids.ts';
+import type { Progress } from '../../state/progress.ts';
 import { currentSnapshot } from '../../storage/iceberg/metadata.ts';
 import type {
   DatasetStatus,
@@ -17,6 +18,7 @@ import type { EngineContext } from './context.ts';
 import type { Exporter } from './export/exporter.ts';
 import type { Exporters } from './export/exporters.ts';
 import { spoolPending } from './spool-care.ts';
+import { problemText } from './tick.ts';
 
 /** A picture of the whole store. Heads are read one after another: not one instant. */
 export async function storeStatus(
@@ -33,14 +35,18 @@ export async function storeStatus(
   const sinks: SinkStatus[] = [];
   for (const { config, sink, exporter } of exporters.all()) {
     const own = names.filter((name) => config.datasets?.includes(name) ?? true);
+    const asked = await attempt(() => exporters.refusal(sink.name));
+    const refusal = asked.problem ?? asked.value;
     const states = [];
-    for (const name of own) states.push(await sinkDatasetStatus(context, exporter, name));
+    for (const name of own) {
+      states.push(await sinkDatasetStatus(context, { exporter, dataset: name, refusal }));
+    }
     sinks.push({
       name: sink.name,
       type: sink.type,
-      state: worst(states.map((each) => each.state)),
+      state: refusal === undefined ? worst(states.map((each) => each.state)) : 'parked',
       destination: sink.destination,
-      datasets: states.map((each) => each.status),
+      datasets: states,
     });
   }
   return { root: context.root, datasets, sinks };
@@ -51,7 +57,7 @@ async function datasetStatus(
   name: DatasetName,
   waiting: { readonly rows: number; readonly bytes: number },
 ): Promise<DatasetStatus> {
-  const head = await context.table(name).load();
+  const { value: head, problem } = await attempt(() => context.table(name).load());
   const hyp = head?.value.hyp;
   const summary = head === undefined ? undefined : currentSnapshot(head.value)?.summary;
   return {
@@ -66,37 +72,58 @@ async function datasetStatus(
     spoolBytes: waiting.bytes,
     spoolRows: waiting.rows,
     rescuedRows: hyp?.rescuedRows ?? 0n,
+    problem,
   };
 }
 
 async function sinkDatasetStatus(
   context: EngineContext,
-  exporter: Exporter,
-  dataset: DatasetName,
-): Promise<{ state: SinkState; status: SinkDatasetStatus }> {
-  const head = await context.table(dataset).load();
-  const progress = await exporter.progress(dataset);
+  of: { exporter: Exporter; dataset: DatasetName; refusal: string | undefined },
+): Promise<SinkDatasetStatus> {
+  const { exporter, dataset } = of;
+  const head = await attempt(() => context.table(dataset).load());
+  const read = await attempt(() => exporter.progress(dataset));
+  const progress = read.value;
   const watermark = progress?.watermark ?? SEQ_ZERO;
-  const maxSeq = head?.value.hyp.maxSeq ?? 0n;
-  const open = progress?.open;
-  const { state, problem } =
-    progress === undefined
-      ? { state: 'idle' as const, problem: undefined }
-      : exporter.stateOf(progress);
+  const lagRows = (head.value?.value.hyp.maxSeq ?? 0n) - watermark;
+  const age = await attempt(() => exporter.ageMs(dataset, watermark));
+  const broken = of.refusal ?? head.problem ?? read.problem ?? age.problem;
+  const { state, problem } = stateOf(exporter, progress, broken);
   return {
+    dataset,
     state,
-    status: {
-      dataset,
-      watermark,
-      lagRows: maxSeq - watermark,
-      lagSeconds: Math.max(0, (await exporter.ageMs(dataset, watermark)) / 1000),
-      exportedRows: progress?.exportedRows ?? 0n,
-      declinedRows: 0n,
-      lostRows: 0n,
-      openUnit: open && { after: open.after, through: open.through },
-      lastError: problem,
-    },
+    watermark,
+    lagRows: lagRows > 0n ? lagRows : 0n,
+    lagSeconds: Math.max(0, (age.value ?? 0) / 1000),
+    exportedRows: progress?.exportedRows ?? 0n,
+    declinedRows: 0n,
+    lostRows: 0n,
+    openUnit: progress?.open && { after: progress.open.after, through: progress.open.through },
+    lastError: problem,
   };
+}
+
+/** What is damaged or refused waits for a person, as a parked sink does. */
+function stateOf(
+  exporter: Exporter,
+  progress: Progress | undefined,
+  broken: string | undefined,
+): { state: SinkState; problem: string | undefined } {
+  if (broken !== undefined) return { state: 'parked', problem: broken };
+  return progress === undefined
+    ? { state: 'idle', problem: undefined }
+    : exporter.stateOf(progress);
+}
+
+/** One dataset that cannot be read must not hide how the others are. */
+async function attempt<T>(
+  read: () => Promise<T>,
+): Promise<{ readonly value: T | undefined; readonly problem: string | undefined }> {
+  try {
+    return { value: await read(), problem: undefined };
+  } catch (error) {
+    return { value: undefined, problem: problemText(error) };
+  }
 }
 
 /** The state that most wants a person's eye. */

@@ -11,6 +11,7 @@ import {
   createSynced,
   mkdirDurable,
   readFileIfAny,
+  readdirIfAny,
   unlinkIfAny,
 } from '../core/durable-fs.ts';
 import type { DurableFs } from '../core/durable-fs.ts';
@@ -66,7 +67,7 @@ export async function initStore(fs: DurableFs, root: string, random: Random): Pr
 /** The store at `root`, or undefined when there is none. E_CORRUPT, E_UNSUPPORTED_FORMAT. */
 export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreFile | undefined> {
   const path = `${root}/${STORE_FILE}`;
-  const bytes = await readFileIfAny(fs, path);
+  const bytes = (await readFileIfAny(fs, path)) ?? (await madeMeanwhile(fs, root, path));
   if (bytes === undefined) return undefined;
   if (checkSeal(bytes) !== 'whole') throw damaged(path);
   let parsed: z.infer<typeof storeJson>;
@@ -81,6 +82,23 @@ export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreF
     });
   }
   return { storeId: parsed.storeId };
+}
+
+/** A store that has lost its file is not begun again under another identity; E_CORRUPT. */
+async function madeMeanwhile(
+  fs: DurableFs,
+  root: string,
+  path: string,
+): Promise<Uint8Array | undefined> {
+  const tables = await readdirIfAny(fs, `${root}/${TABLES_DIR}`);
+  const writers = await readdirIfAny(fs, `${root}/${SPOOL_DIR}`);
+  if (tables.length + writers.length === 0) return undefined;
+  // Rows come after the store file: when it is not there now, it was there before.
+  const bytes = await readFileIfAny(fs, path);
+  if (bytes !== undefined) return bytes;
+  throw new HypError('E_CORRUPT', `the store ${root} has rows, but its file is missing: ${path}`, {
+    hint: 'Nothing was changed. Restore this one file from a backup of the store.',
+  });
 }
 
 /** A directory with other things in it is not turned into a store behind its owner's back. */

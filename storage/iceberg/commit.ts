@@ -143,7 +143,9 @@ async function addSnapshot(
   const dir = metadataDir(table.dir);
   const snapshotId = context.random.id63();
   const sequenceNumber = base.lastSequenceNumber + 1n;
-  const files = append.files.map((file) => dataFileOf(base.location, append.evolution.schema, file));
+  const files = append.files.map((file) =>
+    dataFileOf(base.location, append.evolution.schema, file),
+  );
   const added = await writeManifest(table, {
     name: manifestName(append.version, append.id),
     schema: append.evolution.schema,
@@ -163,7 +165,12 @@ async function addSnapshot(
   });
   const listName = manifestListName(append.version, append.id);
   const parent = base.currentSnapshotId;
-  const list = encodeManifestList({ snapshotId, parentSnapshotId: parent, sequenceNumber, manifests });
+  const list = encodeManifestList({
+    snapshotId,
+    parentSnapshotId: parent,
+    sequenceNumber,
+    manifests,
+  });
   await createSynced(table.fs, `${dir}/${listName}`, list);
   const nowMs = context.clock.nowMs();
   const appended = appendSnapshot(base, {

@@ -181,8 +181,8 @@ function entryAt({ bytes }: Segment, at: number): { entry: Entry; end: number } 
 
 /**
  * Folds `entries` into the list (newest first) as a segment of its own, then merges every tier that
- * has LIMITS.positionsMerge of them into one of the next tier. Segments beyond
- * LIMITS.positionsMergeSources are left as they are, so that no merge is larger than memory allows.
+ * has LIMITS.positionsMerge of them into one of the next tier. A merge of more
+ * than LIMITS.positionsMergeSources is not made: no commit pays for it in memory or time.
  */
 export async function fold(
   folder: Folder,

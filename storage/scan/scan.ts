@@ -1,7 +1,7 @@
 /**
  * Owns: rows of a range as batches in seq order with bounded memory: one row group at a time.
- * A file that vanishes under a scan (merged away, expired) makes it plan again from the last seq it
- * yielded: a range has the same rows in every snapshot.
+ * A file that vanishes under a scan (merged away, expired, a manifest trimmed) makes it plan again
+ * from the last seq it yielded: a range has the same rows in every snapshot.
  * llp/0005
  */
 import { HypError } from '../../src/core/errors.ts';
@@ -52,7 +52,8 @@ export async function* scan(
       }
       return;
     } catch (error) {
-      const next = isMissing(error) && attempt < REPLANS ? await table.load() : undefined;
+      const gone = isMissing(error) || (await table.hasPassed(current, error));
+      const next = gone && attempt < REPLANS ? await table.load() : undefined;
       if (next === undefined || next.version === current.version) throw missing(error, table);
       current = next;
     }
@@ -136,7 +137,8 @@ function firstAbove(seqs: BigInt64Array, rows: number, seq: Seq): number {
 
 function missing(error: unknown, table: Table): unknown {
   if (!isMissing(error)) return error;
-  return new HypError('E_CORRUPT', `a data file of ${table.dataset} is gone`, {
+  const path = error instanceof Error && 'path' in error ? `: ${String(error.path)}` : '';
+  return new HypError('E_CORRUPT', `a data file of ${table.dataset} is gone${path}`, {
     cause: error,
     hint: 'Run `hyp check`; restore the file from a backup. Other datasets go on.',
   });

@@ -142,7 +142,10 @@ export class Chain {
     if (this.#ended) return;
     this.#ended = true;
     await propose(this.#options, this.#dir, 'seal', { by: 'writer' });
-    await propose(this.#options, this.#dir, 'end', { ordinal: String(this.#durable) });
+    await propose(this.#options, this.#dir, 'end', {
+      ordinal: String(this.#durable),
+      by: 'writer',
+    });
   }
 
   async #makeRoom(bytes: number): Promise<void> {
@@ -246,7 +249,7 @@ export class Chain {
     if (look === undefined || (removed && !look.ended)) return undefined;
     try {
       const ordinal = String(this.#durable);
-      return (await propose(this.#options, this.#dir, 'end', { ordinal })).ordinal;
+      return (await propose(this.#options, this.#dir, 'end', { ordinal, by: 'writer' })).ordinal;
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;

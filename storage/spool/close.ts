@@ -53,7 +53,7 @@ export async function closeWriter(place: SpoolPlace, id: WriterId): Promise<bigi
       const standing = await readMark(fs, writerDir, 'end');
       const last = standing?.ordinal ?? (await lastWhole(fs, writerDir, id));
       const ordinal = String(last);
-      return (await propose(place, writerDir, 'end', { ordinal })).ordinal;
+      return (await propose(place, writerDir, 'end', { ordinal, by: 'other' })).ordinal;
     } catch (error) {
       if (!isMissing(error)) throw error;
       if ((await lookAt(fs, writerDir)) === undefined) return 0n;

@@ -25,7 +25,6 @@ import { HypError } from '../../src/core/errors.ts';
 import { toDatasetName } from '../../src/core/ids.ts';
 import type { DatasetName, WriterId } from '../../src/core/ids.ts';
 import { invariant } from '../../src/core/invariant.ts';
-import { LIMITS } from '../../src/core/limits.ts';
 
 export const SEGMENT_FORMAT = 1;
 export const SEGMENT_HEADER_BYTES = 64;
@@ -211,7 +210,7 @@ export function decodeHead(
   const payloadLength = view.readUInt32LE(4);
   const nameLength = view.readUInt8(28);
   const headLength = FIXED_HEAD_BYTES + nameLength;
-  if (payloadLength > LIMITS.frameBytes || view.length < headLength) return undefined;
+  if (view.length < headLength) return undefined;
   if (view.readUInt32LE(HEAD_CRC_AT) !== headSum(view.subarray(0, headLength), place, position)) {
     return undefined;
   }

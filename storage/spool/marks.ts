@@ -25,7 +25,11 @@ const SEGMENT_NAME = /^(\d{8,})\.seg$/;
 const shapes = {
   /** `writer`: nothing of it can be paused any more. */
   seal: z.object({ by: z.enum(['writer', 'other']) }),
-  end: z.object({ ordinal: z.string().regex(/^\d+$/).transform(BigInt) }),
+  /** `writer`: it knows by its own syncs that everything up to it was durable. */
+  end: z.object({
+    ordinal: z.string().regex(/^\d+$/).transform(BigInt),
+    by: z.enum(['writer', 'other']),
+  }),
   tomb: z.object({ atMs: z.number() }),
 } as const;
 

@@ -219,7 +219,7 @@ export class SpoolReader {
       }
     }
     const last = view.segments.findLast((each) => each.index.firstOrdinal !== undefined);
-    if (last !== undefined && view.end !== undefined && last.reached < view.end) {
+    if (last !== undefined && view.endProven && last.reached < (view.end ?? 0n)) {
       const what = `frames through ${view.end} are missing`;
       await this.#missing(view, corruptSegment(last.file.path, last.size, what));
     }

@@ -125,7 +125,10 @@ async function isCommitted(
   return true;
 }
 
-/** False when frames up to the end are missing: then the evidence stays. */
+/**
+ * False when frames up to the end are missing: damage, whose evidence stays, or frames that a paused
+ * writer is about to write again, which a tomb would hide.
+ */
 function reachesEnd(view: WriterView): boolean {
   const last = view.segments.findLast((each) => each.index.firstOrdinal !== undefined);
   return last === undefined || view.end === undefined || last.reached >= view.end;
@@ -148,7 +151,11 @@ async function removeSegments(
   writerDir: string,
   numbers: readonly number[],
 ): Promise<number> {
-  for (const number of numbers) await unlinkIfAny(fs, `${writerDir}/${segmentName(number)}`);
+  for (const number of numbers) {
+    // What went before, by whomever, is durable first: a power failure must not leave a gap.
+    await fs.syncDir(writerDir);
+    await unlinkIfAny(fs, `${writerDir}/${segmentName(number)}`);
+  }
   if (numbers.length > 0) await fs.syncDir(writerDir);
   return numbers.length;
 }

@@ -39,6 +39,11 @@ export interface WriterView {
   readonly look: WriterLook;
   /** Frames beyond it do not count; undefined while the writer is open. */
   readonly end: bigint | undefined;
+  /**
+   * The writer made the end itself, so everything up to it was durable: what is missing is damage.
+   * A closer may have seen frames of a sync that failed; they were never acknowledged.
+   */
+  readonly endProven: boolean;
   readonly segments: readonly SegmentView[];
   /** First segment that begins beyond what was reached before it. */
   readonly gap: SegmentFile | undefined;
@@ -82,7 +87,9 @@ export class SpoolViews {
         const end = look.tomb ? undefined : await this.#endOf(id, look, settle);
         const files = look.segments.map((number) => segmentFile(dir, id, number));
         const segments = look.tomb ? [] : await this.#segmentsOf(id, files);
-        return { id, dir, look, end, segments, gap: gapIn(segments) };
+        const gap = gapIn(segments);
+        const endProven = end?.by === 'writer';
+        return { id, dir, look, end: end?.ordinal, endProven, segments, gap };
       } catch (error) {
         if (!isMissing(error)) throw error;
       }
@@ -113,7 +120,7 @@ export class SpoolViews {
   ): Promise<'incomplete' | 'corrupt'> {
     const { index, nextFirst } = segment;
     if (nextFirst !== undefined) return nextFirst <= head.ordinal ? 'incomplete' : 'corrupt';
-    const counted = view.end !== undefined && head.ordinal <= view.end;
+    const counted = view.endProven && view.end !== undefined && head.ordinal <= view.end;
     return counted || index.proven > head.position ? 'corrupt' : this.judgeTail(segment);
   }
 
@@ -138,9 +145,10 @@ export class SpoolViews {
     });
   }
 
-  async #endOf(id: WriterId, look: WriterLook, settle: boolean): Promise<bigint | undefined> {
-    if (look.ended) return (await readMark(this.place.fs, this.dirOf(id), 'end'))?.ordinal;
-    return look.sealed && settle ? closeWriter(this.place, id) : undefined;
+  async #endOf(id: WriterId, look: WriterLook, settle: boolean) {
+    if (!look.sealed || (!look.ended && !settle)) return undefined;
+    if (!look.ended) await closeWriter(this.place, id);
+    return readMark(this.place.fs, this.dirOf(id), 'end');
   }
 
   async #segmentsOf(id: WriterId, files: readonly SegmentFile[]): Promise<SegmentView[]> {

@@ -95,7 +95,9 @@ describe('NDJSON', () => {
     fc.assert(
       fc.property(rows, fc.integer({ min: 1, max: 400 }), (texts, chunkBytes) => {
         const batch = decodeText(texts.join('\n'));
-        const pieces = [...encodeNdjsonChunks(batch, { chunkBytes })];
+        const pieces = Array.from(encodeNdjsonChunks(batch, { chunkBytes }), (piece) =>
+          piece.slice(),
+        );
         expect(Buffer.concat(pieces)).toEqual(Buffer.from(encodeNdjson(batch)));
       }),
       { numRuns: 100 },

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { closeWriter } from '../../storage/spool/close.ts';
 import type { SpoolReader } from '../../storage/spool/reader.ts';
 import type { SpoolWriter } from '../../storage/spool/writer.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { MemoryFs } from '../support/memory-fs.ts';
 import type { ProcessFs } from '../support/memory-fs.ts';
 import { seededRandom } from '../support/random.ts';
@@ -26,6 +27,7 @@ class World {
   processes: Process[] = [];
   running: Promise<unknown>[] = [];
   appends = 0;
+  failingSyncs = 0;
 
   constructor() {
     this.processes = Array.from({ length: WRITERS }, () => this.born());
@@ -33,8 +35,16 @@ class World {
 
   born(): Process {
     const fs = this.memory.process();
+    // Only the writer's own syncs fail: the kernel tells each open file of a failed write-back.
+    const failing = interceptFs(fs, async (step, run) => {
+      if (step.op === 'datasync' && fs.alive && this.failingSyncs > 0) {
+        this.failingSyncs--;
+        this.memory.failSyncs(/\.seg$/);
+      }
+      return run();
+    });
     const limits = { segmentBytes: 400, groupCommitBytes: 200 };
-    return { fs, writer: this.store.writer(fs, limits), reader: this.store.reader(fs) };
+    return { fs, writer: this.store.writer(failing, limits), reader: this.store.reader(fs) };
   }
 
   process(at: number): Process {
@@ -75,79 +85,96 @@ const append = fc
     return Promise.resolve();
   });
 
-const commands: readonly fc.Arbitrary<Command>[] = [
-  append,
-  append,
-  integer.map(
-    (count): Command =>
-      (world) =>
-        world.turns(count % 60),
-  ),
-  fc.tuple(integer, fc.boolean()).map(([at, which]): Command => async (world) => {
-    const { fs, reader } = world.process(at);
-    const pause = () => world.turns(at % 40);
-    world.start(world.store.flush(fs, which ? A : B, reader, pause));
-    return Promise.resolve();
-  }),
-  fc.tuple(integer, integer).map(([at, which]): Command => async (world) => {
-    const { fs, reader } = world.process(at);
-    const writers = await reader.writers();
-    const victim = writers[which % Math.max(1, writers.length)];
-    const place = { fs, dir: SPOOL, random: world.store.random };
-    if (victim !== undefined) world.start(closeWriter(place, victim.id));
-  }),
-  integer.map((at): Command => async (world) => {
-    const { fs, reader } = world.process(at);
-    if (at % 3 === 0) world.store.weekLater();
-    world.start(world.store.trim(fs, reader));
-    return Promise.resolve();
-  }),
-  integer.map((at): Command => async (world) => {
-    world.restart(at);
-    return Promise.resolve();
-  }),
-  integer.map((seed): Command => async (world) => {
-    world.memory.crash(seededRandom(seed));
-    for (let at = 0; at < WRITERS; at++) world.restart(at);
-    return Promise.resolve();
-  }),
-];
+const turns = integer.map(
+  (count): Command =>
+    (world) =>
+      world.turns(count % 300),
+);
 
-/** Only writers' own syncs fail: the kernel tells each open file of a failed write-back once. */
-const failingSync = integer.map((times): Command => async (world) => {
-  const path = `${world.process(times).writer.writerId}/`;
-  world.memory.failSyncs(new RegExp(path), 1 + (times % 2));
+const flush = fc.tuple(integer, fc.boolean()).map(([at, which]): Command => async (world) => {
+  const { fs, reader } = world.process(at);
+  const pause = () => world.turns(at % 40);
+  world.start(world.store.flush(fs, which ? A : B, reader, pause));
   return Promise.resolve();
 });
+
+const close = fc.tuple(integer, integer).map(([at, which]): Command => async (world) => {
+  const { fs, reader } = world.process(at);
+  const writers = await reader.writers();
+  const victim = writers[which % Math.max(1, writers.length)];
+  const place = { fs, dir: SPOOL, random: world.store.random };
+  if (victim !== undefined) world.start(closeWriter(place, victim.id));
+});
+
+const trimming = integer.map((at): Command => async (world) => {
+  const { fs, reader } = world.process(at);
+  if (at % 3 === 0) world.store.weekLater();
+  world.start(world.store.trim(fs, reader));
+  return Promise.resolve();
+});
+
+const kill = integer.map((at): Command => async (world) => {
+  world.restart(at);
+  return Promise.resolve();
+});
+
+const powerFailure = integer.map((seed): Command => async (world) => {
+  world.memory.crash(seededRandom(seed));
+  for (let at = 0; at < WRITERS; at++) world.restart(at);
+  return Promise.resolve();
+});
+
+const failingSync = integer.map((times): Command => async (world) => {
+  world.failingSyncs = 1 + (times % 3);
+  return Promise.resolve();
+});
+
+const command = fc.oneof(
+  { weight: 6, arbitrary: append },
+  { weight: 8, arbitrary: turns },
+  { weight: 4, arbitrary: flush },
+  { weight: 2, arbitrary: close },
+  { weight: 2, arbitrary: trimming },
+  { weight: 1, arbitrary: kill },
+  { weight: 1, arbitrary: powerFailure },
+);
+
+/** How often each answer was given, over all runs: a suite that stores nothing proves nothing. */
+const given = new Map<string, number>();
 
 async function run(steps: readonly Command[]): Promise<string[]> {
   const world = new World();
   for (const step of steps) await step(world);
+  world.failingSyncs = 0;
   for (const { writer } of world.processes) world.start(writer.close());
   await Promise.all(world.running);
-  world.memory.failSyncs(/./, 0);
+  for (const answer of world.store.answers.values()) {
+    given.set(answer, (given.get(answer) ?? 0) + 1);
+  }
   return world.store.settle(world.memory.process());
 }
 
 test('whatever happens, every append ends as it was answered', async () => {
-  let appended = 0;
-  const step = fc.oneof(...commands);
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
+    fc.asyncProperty(fc.array(command, { maxLength: 60, size: 'max' }), async (steps) => {
       expect(await run(steps)).toEqual([]);
-      appended += steps.length;
     }),
-    { numRuns: 300 },
+    { numRuns: 200, endOnFailure: true },
   );
-  expect(appended).toBeGreaterThan(3000);
+  expect(given.get('stored')).toBeGreaterThan(3000);
 });
 
 test('also when syncs fail and the disk forgets what they were to keep', async () => {
-  const step = fc.oneof(append, failingSync, ...commands.filter((_, at) => at !== 3 && at !== 4));
+  const step = fc.oneof({ weight: 2, arbitrary: failingSync }, { weight: 20, arbitrary: command });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
-      expect(await run(steps)).toEqual([]);
+      // A writer whose end names a frame that no disk ever kept is not tidied away: it might live.
+      const wrong = (await run(steps)).filter((what) => !what.startsWith('left in the spool'));
+      expect(wrong).toEqual([]);
     }),
-    { numRuns: 200 },
+    { numRuns: 200, endOnFailure: true },
   );
+  for (const answer of ['stored', 'unknown', 'not-stored']) {
+    expect(given.get(answer), answer).toBeGreaterThan(100);
+  }
 });

@@ -216,6 +216,7 @@ describe('the cost', () => {
     expect(Math.max(...files)).toBeLessThan(40);
     const now = await table.now();
     expect((await now.get(name(77_777)))?.through).toBe(100n);
+    expect(await now.get('file/05')).toBeUndefined();
     expect(await now.get('file/nowhere')).toBeUndefined();
   });
 });

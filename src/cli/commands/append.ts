@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { HypError, systemCode } from '../../core/errors.ts';
-import type { AppendResult, RejectedLine } from '../../engine/api.ts';
+import type { AppendResult } from '../../engine/api.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatCount, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
@@ -34,27 +34,25 @@ function inputOf(task: Task, file: string | undefined): AsyncIterable<Uint8Array
   return stdin;
 }
 
-function noteRejects(task: Task, rejects: readonly RejectedLine[]): void {
+function noteRejects(task: Task, { rejects, rejected }: AppendResult): void {
   for (const { line, reason, excerpt } of rejects.slice(0, SHOWN_REJECTS)) {
     task.note(`line ${line}: ${plain(reason)}: ${plain(excerpt)}`);
   }
-  const more = rejects.length - SHOWN_REJECTS;
+  const more = rejected - SHOWN_REJECTS;
   if (more > 0) task.note(`… and ${formatCount(more)} more`);
-  if (rejects.length > 0) {
-    task.note(`hyp: ${plural(rejects.length, 'line')} rejected, all others stored`);
-  }
+  if (rejected > 0) task.note(`hyp: ${plural(rejected, 'line')} rejected, all others stored`);
 }
 
 function resultJson(dataset: string, result: AppendResult) {
-  const { rows, rejects, duplicateKeyRows } = result;
+  const { rows, rejects, rejected, duplicateKeyRows } = result;
   const shown = rejects.slice(0, SHOWN_REJECTS).map((reject) => ({ ...reject }));
-  return { dataset, rows, rejected: rejects.length, rejects: shown, duplicateKeyRows };
+  return { dataset, rows, rejected, rejects: shown, duplicateKeyRows };
 }
 
 async function append(task: Task, dataset: string, file: string | undefined): Promise<number> {
   const engine = await task.open({ mustExist: false });
   const result = await engine.appendNdjson(dataset, inputOf(task, file));
-  noteRejects(task, result.rejects);
+  noteRejects(task, result);
   if (result.duplicateKeyRows > 0) {
     const rows = plural(result.duplicateKeyRows, 'row');
     task.note(`hyp: ${rows} had a key twice; the last value was kept`);
@@ -63,7 +61,7 @@ async function append(task: Task, dataset: string, file: string | undefined): Pr
     `${dataset}: ${plural(result.rows, 'row')} appended\n`,
     resultJson(dataset, result),
   );
-  return result.rejects.length > 0 ? EXIT.badInput : EXIT.ok;
+  return result.rejected > 0 ? EXIT.badInput : EXIT.ok;
 }
 
 const HELP = `

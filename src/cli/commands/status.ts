@@ -12,10 +12,13 @@ import type { Run, Task } from '../run.ts';
 const right = (title: string) => ({ title, align: 'right' }) as const;
 const left = (title: string) => ({ title });
 
-/** The datasets as a table for people. */
+/** The datasets as a table for people, and below it why one cannot be read. */
 export function datasetTable(datasets: readonly DatasetStatus[]): string {
   if (datasets.length === 0) return 'no datasets yet: hyp append <dataset>\n';
-  return table(
+  const problems = datasets.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [`${name}: ${plain(problem)}\n`],
+  );
+  const lines = table(
     [
       left('DATASET'),
       right('ROWS'),
@@ -33,16 +36,18 @@ export function datasetTable(datasets: readonly DatasetStatus[]): string {
       formatCount(dataset.spoolRows),
     ]),
   );
+  return lines + (problems.length === 0 ? '' : `\n${problems.join('')}`);
 }
 
 /** The sinks, a line for each of their datasets, and below it what stands in the way of one. */
 export function sinkTable(sinks: readonly SinkStatus[]): string {
   if (sinks.length === 0) return 'no sinks: add one under `sinks:` in hyp.yaml\n';
   const lines = sinks.flatMap((sink) => {
-    const name = [sink.name, sink.type, sink.state];
-    if (sink.datasets.length === 0) return [[...name, '-', '0', '0', '', '0']];
+    const name = [sink.name, sink.type];
+    if (sink.datasets.length === 0) return [[...name, sink.state, '-', '0', '0', '', '0']];
     return sink.datasets.map((it) => [
       ...name,
+      it.state,
       it.dataset,
       formatCount(it.watermark),
       formatCount(it.lagRows),
@@ -76,7 +81,7 @@ async function showStatus(task: Task): Promise<number> {
   const engine = await task.open({ mustExist: true });
   const status = await engine.status();
   await task.result(statusText(status), statusToJson(status));
-  return EXIT.ok;
+  return status.datasets.some(({ problem }) => problem !== undefined) ? EXIT.failed : EXIT.ok;
 }
 
 export function addStatus(program: Command, run: Run): void {

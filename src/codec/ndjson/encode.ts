@@ -24,7 +24,9 @@ export interface EncodeOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 512 * 1024;
+/** Room for the row that fills a chunk, so that most never grow. */
+const CHUNK_SLACK_BYTES = 16 * 1024;
 /** The first guess at the output: names, quotes and commas beside the values. */
 const ESTIMATE_ROWS = 16;
 
@@ -37,8 +39,8 @@ export function encodeNdjson(batch: Batch, options: EncodeOptions = {}): Uint8Ar
 }
 
 /**
- * The same bytes in pieces of whole rows, each about `chunkBytes` (default 1 MiB) or one row. A
- * piece is the caller's to keep.
+ * The same bytes in pieces of whole rows, each about `chunkBytes` (default 512 KiB) or one row. All
+ * share one buffer: a piece is good until the next one is asked for.
  */
 export function* encodeNdjsonChunks(
   batch: Batch,
@@ -46,16 +48,15 @@ export function* encodeNdjsonChunks(
 ): Iterable<Uint8Array> {
   const fields = fieldsOf(batch, options);
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
-  let out = newTextOut(chunkBytes);
+  const out = newTextOut(chunkBytes + CHUNK_SLACK_BYTES);
   for (let row = 0; row < batch.rows; row++) {
     const before = out.length;
     putRow(out, fields, row);
     if (out.length <= chunkBytes) continue;
     const cut = before === 0 ? out.length : before;
     yield out.bytes.subarray(0, cut);
-    const next = newTextOut(chunkBytes);
-    putRaw(next, out.bytes, cut, out.length);
-    out = next;
+    out.bytes.copyWithin(0, cut, out.length);
+    out.length -= cut;
   }
   if (out.length > 0) yield out.bytes.subarray(0, out.length);
 }

@@ -9,6 +9,7 @@ import { sliceBatch } from '../../codec/columns.ts';
 import type { Batch } from '../../codec/columns.ts';
 import { addDigests, contentDigest } from '../../codec/content-digest.ts';
 import { takeRows } from '../../codec/rearrange.ts';
+import type { Observe } from '../../core/events.ts';
 import type { Seq } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { UnitEncoder } from '../../core/unit.ts';
@@ -47,8 +48,7 @@ export interface EncodeRequest {
   readonly cuts: UnitCuts | undefined;
   /** A staged file for part `index`, or undefined when that part needs none. */
   stage(index: number): Promise<StagedWriter | undefined>;
-  /** Told of every size that is bounded. */
-  onBuffer(bytes: number): void;
+  readonly observe: Observe;
 }
 
 interface OpenPart {
@@ -110,12 +110,13 @@ class UnitInProgress {
   }
 
   async #open(path: string): Promise<OpenPart> {
-    const { encoder, columns } = this.#request;
+    const { encoder, columns, observe } = this.#request;
     const writer = await this.#request.stage(this.#parts.size);
     const part: OpenPart = {
       path,
       writer,
-      encoder: writer && openPartEncoder(encoder.name, columns, (bytes) => writer.write(bytes)),
+      encoder:
+        writer && openPartEncoder(encoder.name, columns, (bytes) => writer.write(bytes), observe),
       rows: 0,
     };
     this.#parts.set(path, part);
@@ -141,7 +142,12 @@ class UnitInProgress {
       written += part.encoder?.writtenBytes ?? 0;
       pending += part.encoder?.pendingBytes ?? 0;
     }
-    this.#request.onBuffer(pending);
+    this.#request.observe({
+      type: 'buffer',
+      name: 'export parts',
+      bytes: pending,
+      limitBytes: LIMITS.openPartBytes + LIMITS.rowGroupBytes,
+    });
     const tooManyOpen = this.#parts.size > 1 && pending >= LIMITS.openPartBytes;
     return written + pending >= cuts.bytes || tooManyOpen;
   }

@@ -6,7 +6,7 @@
  * llp/0008
  */
 import { HypError, isHypError } from '../../core/errors.ts';
-import type { DatasetName, Lineage, Seq } from '../../core/ids.ts';
+import type { DatasetName, Seq } from '../../core/ids.ts';
 import { toLineage, toSeq } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
@@ -15,7 +15,7 @@ import { INGESTED_AT_COLUMN, columnNamed } from '../../codec/columns.ts';
 import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
 import { advance, beginProgress, openProgress, park, withIntent } from '../../../state/progress.ts';
-import type { Parked, Progress, ProgressRecord } from '../../../state/progress.ts';
+import type { Parked, Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
 import { planScan } from '../../../storage/scan/plan.ts';
 import { scan } from '../../../storage/scan/scan.ts';
 import type { TableHead } from '../../../storage/table.ts';
@@ -23,8 +23,9 @@ import type { ExportReport, SinkState, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { exportDue, retryDelayMs } from './due.ts';
 import type { DueDecision } from './due.ts';
+import { assertContinues } from './history.ts';
 import { encodeNewUnit } from './new-unit.ts';
-import type { UnitSource } from './new-unit.ts';
+import type { FreshUnit, UnitSource } from './new-unit.ts';
 import { ENCODER_VERSION } from './part-encoder.ts';
 import { runUnit } from './run-unit.ts';
 
@@ -33,8 +34,8 @@ const IDLE_MS = 60_000;
 
 interface Retry {
   readonly attempt: number;
+  /** Of the monotonic clock: a wall clock that goes back must not hold a retry for as long. */
   readonly notBeforeMs: number;
-  readonly sinceMs: number;
   readonly reason: string;
 }
 
@@ -50,7 +51,9 @@ export class Exporter {
   readonly #context: EngineContext;
   readonly #config: SinkConfig;
   readonly #sink: Sink;
-  readonly #records = new Map<Lineage, ProgressRecord>();
+  /** By dataset and lineage: a table's directory that was copied is another dataset's, too. */
+  readonly #records = new Map<string, ProgressRecord>();
+  readonly #fresh = new Map<DatasetName, FreshUnit>();
   readonly #retries = new Map<DatasetName, Retry>();
   readonly #oldest = new Map<DatasetName, { readonly watermark: Seq; readonly atMs: number }>();
 
@@ -70,7 +73,7 @@ export class Exporter {
     if (work === undefined) return { report: undefined, waitMs: IDLE_MS };
     if (work.progress.parked !== undefined) return this.#answer(work.progress, IDLE_MS);
     const retry = this.#retries.get(dataset);
-    const nowMs = this.#context.clock.nowMs();
+    const nowMs = this.#context.clock.monotonicMs();
     if (options.wait && retry !== undefined && retry.notBeforeMs > nowMs) {
       return this.#answer(work.progress, retry.notBeforeMs - nowMs);
     }
@@ -120,12 +123,7 @@ export class Exporter {
     if (head === undefined) return undefined;
     const lineage = toLineage(head.value.hyp.lineage);
     const key = { sink: this.#sink.name, dataset, lineage };
-    let record = this.#records.get(lineage);
-    if (record === undefined) {
-      const { fs, state, random } = this.#context;
-      record = await openProgress(fs, state, key, random);
-      this.#records.set(lineage, record);
-    }
+    const record = await this.#recordOf(key);
     const base = await record.load();
     const progress = base?.value ?? beginProgress(key);
     if (isBehind(head, progress)) head = (await table.load()) ?? head;
@@ -134,19 +132,30 @@ export class Exporter {
     return { source, record, progress, base };
   }
 
+  async #recordOf(key: ProgressKey): Promise<ProgressRecord> {
+    const name = `${key.dataset}/${key.lineage}`;
+    const known = this.#records.get(name);
+    if (known !== undefined) return known;
+    const { fs, state, random } = this.#context;
+    const record = await openProgress(fs, state, key, random);
+    this.#records.set(name, record);
+    return record;
+  }
+
   async #exportOnce(work: Work, wait: boolean): Promise<Step<ExportReport>> {
     const { record, progress } = work;
     let base = work.base;
     if (progress.open === undefined) {
       const due = await this.#due(work, wait);
       if (due.label === 'wait') return this.#answer(progress, due.waitMs);
-      const unit = await this.#encode(work, due.through);
+      await assertContinues(work.source, progress);
+      const { unit } = await this.#encode(work, due.through);
       const linked = await record.append(base, withIntent(progress, unit));
       if (linked.kind === 'conflict') return this.#answer(progress, 0);
       base = linked.head;
     }
     const open = defined(base, 'an open unit is in a record');
-    const outcome = await runUnit(work.source, record, open);
+    const outcome = await runUnit(work.source, record, open, this.#takeFresh(progress.dataset));
     switch (outcome.kind) {
       case 'delivered':
         return this.#advance({ ...work, progress: outcome.head.value }, outcome.head, wait);
@@ -155,7 +164,7 @@ export class Exporter {
       case 'retry':
         return this.#retry(open.value, outcome.reason, outcome.afterMs);
       case 'park':
-        return this.#park({ ...work, progress: open.value, base: open }, outcome);
+        return this.#park({ ...work, progress: outcome.head.value, base: outcome.head }, outcome);
     }
   }
 
@@ -168,9 +177,8 @@ export class Exporter {
     const unit = defined(head.value.open, 'a delivered unit was open');
     const advanced = advance(head.value, undefined);
     const after = { ...work, progress: advanced };
-    const due = await this.#due(after, wait);
-    const next = due.label === 'wait' ? undefined : await this.#encode(after, due.through);
-    const linked = await work.record.append(head, advance(head.value, next));
+    const { next, waitMs } = await this.#next(after, wait);
+    const linked = await work.record.append(head, advance(head.value, next?.unit));
     if (linked.kind === 'conflict') return this.#answer(head.value, 0);
     this.#retries.delete(unit.dataset);
     await this.#sink.staging.clear(unit.dataset, unit.through);
@@ -180,8 +188,18 @@ export class Exporter {
       level: 'info',
       facts: unitFacts(this.#sink, unit),
     });
-    const waitMs = due.label === 'wait' ? due.waitMs : 0;
     return this.#answer(linked.head.value, waitMs, { units: 1, rows: unit.rows });
+  }
+
+  /** What keeps the next unit from being made is met again by it; it must not hold this one back. */
+  async #next(work: Work, wait: boolean): Promise<{ next: FreshUnit | undefined; waitMs: number }> {
+    try {
+      const due = await this.#due(work, wait);
+      if (due.label === 'wait') return { next: undefined, waitMs: due.waitMs };
+      return { next: await this.#encode(work, due.through), waitMs: 0 };
+    } catch {
+      return { next: undefined, waitMs: 0 };
+    }
   }
 
   async #due(work: Work, wait: boolean): Promise<DueDecision> {
@@ -198,7 +216,7 @@ export class Exporter {
     return exportDue(rotation, { ...backlog, storedBytes, ageMs }, wait);
   }
 
-  async #encode(work: Work, through: Seq): Promise<Unit> {
+  async #encode(work: Work, through: Seq): Promise<FreshUnit> {
     const { format, partition, prefix, rotate } = this.#config;
     const encoder: UnitEncoder = {
       name: format,
@@ -208,22 +226,29 @@ export class Exporter {
       schemaId: work.source.head.value.currentSchemaId,
     };
     const cuts = { bytes: rotate.bytes };
-    return encodeNewUnit(work.source, { progress: work.progress, through, cuts, encoder });
+    const fresh = await encodeNewUnit(work.source, {
+      progress: work.progress,
+      through,
+      cuts,
+      encoder,
+    });
+    this.#fresh.set(work.progress.dataset, fresh);
+    return fresh;
+  }
+
+  /** For the first attempt only: whoever tries again looks at what is really staged. */
+  #takeFresh(dataset: DatasetName): FreshUnit | undefined {
+    const fresh = this.#fresh.get(dataset);
+    this.#fresh.delete(dataset);
+    return fresh;
   }
 
   async #failed(work: Work, error: unknown): Promise<Step<ExportReport>> {
-    if (isHypError(error, 'E_FORK')) {
-      const hint = error.hint ?? 'Find out which store is the right one before going on.';
-      return this.#park(await this.#reload(work), { reason: error.message, hint });
-    }
+    const { table, head } = work.source;
+    if (await table.hasPassed(head, error)) return this.#answer(work.progress, 0);
     if (isHypError(error) && error.kind !== 'unavailable' && error.kind !== 'conflict') throw error;
     const reason = error instanceof Error ? error.message : String(error);
     return this.#retry(work.progress, reason, 0);
-  }
-
-  async #reload(work: Work): Promise<Work> {
-    const base = await work.record.load();
-    return { ...work, base, progress: base?.value ?? work.progress };
   }
 
   #retry(progress: Progress, reason: string, afterMs: number): Step<ExportReport> {
@@ -232,13 +257,8 @@ export class Exporter {
     const attempt = (before?.attempt ?? 0) + 1;
     const delay = retryDelayMs(this.#config.retry, attempt, random.fraction());
     const waitMs = Math.max(delay, afterMs);
-    const nowMs = clock.nowMs();
-    this.#retries.set(progress.dataset, {
-      attempt,
-      notBeforeMs: nowMs + waitMs,
-      sinceMs: before?.sinceMs ?? nowMs,
-      reason,
-    });
+    const notBeforeMs = clock.monotonicMs() + waitMs;
+    this.#retries.set(progress.dataset, { attempt, notBeforeMs, reason });
     const facts = { sink: this.#sink.name, dataset: progress.dataset, attempt, waitMs, reason };
     observe({ type: 'decision', action: 'retry', level: 'warn', facts });
     return this.#answer(progress, waitMs);

@@ -8,9 +8,16 @@ import type { DatasetName, SinkName } from '../../core/ids.ts';
 import type { HypConfig, SinkConfig } from '../../config/config.ts';
 import { createFsSink } from '../../../sinks/fs.ts';
 import type { Sink } from '../../../sinks/sink.ts';
-import { openRegistry, registerSink } from '../../../state/registry.ts';
+import {
+  openRegistry,
+  registerSink,
+  registeredSinks,
+  registration,
+} from '../../../state/registry.ts';
+import type { RegisteredSink, Registration } from '../../../state/registry.ts';
 import type { ExportReport, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
+import { problemText } from '../tick.ts';
 import { Exporter } from './exporter.ts';
 
 interface Configured {
@@ -18,6 +25,8 @@ interface Configured {
   readonly sink: Sink;
   readonly exporter: Exporter;
   ready: boolean;
+  /** What the destination said to the last claim, while it is not ready. */
+  refused: unknown;
 }
 
 export class Exporters {
@@ -40,7 +49,13 @@ export class Exporters {
         random,
       });
       const exporter = new Exporter(context, each, sink);
-      this.#sinks.set(each.name, { config: each, sink, exporter, ready: false });
+      this.#sinks.set(each.name, {
+        config: each,
+        sink,
+        exporter,
+        ready: false,
+        refused: undefined,
+      });
     }
   }
 
@@ -72,19 +87,48 @@ export class Exporters {
     return exporter.step(dataset, options);
   }
 
-  /** Registered before its first tick, and alone at its destination (DESIGN §9). */
-  async #makeReady(configured: Configured): Promise<void> {
-    if (configured.ready) return;
-    const { config, sink } = configured;
-    const answer = await registerSink(this.#registry, {
+  /**
+   * Why a sink does not export as it is configured, as far as is known without asking its
+   * destination; undefined when nothing is. Changes nothing. E_CORRUPT for a damaged registry.
+   */
+  async refusal(name: SinkName): Promise<string | undefined> {
+    const configured = this.#sinks.get(name);
+    if (configured === undefined || configured.ready) return undefined;
+    const entry = this.#entry(configured);
+    const sinks = await registeredSinks(this.#registry);
+    const refused = this.#refused(entry, registration(sinks, entry)) ?? configured.refused;
+    return refused === undefined ? undefined : problemText(refused);
+  }
+
+  #entry({ config, sink }: Configured): RegisteredSink {
+    return {
       name: sink.name,
       type: sink.type,
       destination: sink.destination,
       datasets: config.datasets,
       registeredAtMs: this.#context.clock.nowMs(),
-    });
+    };
+  }
+
+  /** Registered before its first tick, and alone at its destination (DESIGN §9). */
+  async #makeReady(configured: Configured): Promise<void> {
+    if (configured.ready) return;
+    const { sink } = configured;
+    const entry = this.#entry(configured);
+    const refused = this.#refused(entry, await registerSink(this.#registry, entry));
+    if (refused !== undefined) throw refused;
+    try {
+      await sink.claim(`${this.#storeId}/${sink.name}`);
+    } catch (error) {
+      configured.refused = error;
+      throw error;
+    }
+    configured.ready = true;
+  }
+
+  #refused(sink: RegisteredSink, answer: Registration): HypError | undefined {
     if (answer.kind === 'destination-changed') {
-      throw new HypError(
+      return new HypError(
         'E_PARKED',
         `sink ${sink.name} was registered for ${answer.from}, the config says ${answer.to}`,
         {
@@ -93,11 +137,14 @@ export class Exporters {
       );
     }
     if (answer.kind === 'destination-taken') {
-      throw new HypError('E_CONFIG', `sinks ${sink.name} and ${answer.by} share one destination`, {
-        hint: 'Give each sink a path or prefix of its own. Nothing was sent.',
+      const { by } = answer;
+      const hint = this.#sinks.has(by)
+        ? 'Give each sink a path or prefix of its own. Nothing was sent.'
+        : `The config no longer has ${by}: put that name back, or choose another path. Nothing was sent.`;
+      return new HypError('E_CONFIG', `sinks ${sink.name} and ${by} share one destination`, {
+        hint,
       });
     }
-    await sink.claim(`${this.#storeId}/${sink.name}`);
-    configured.ready = true;
+    return undefined;
   }
 }

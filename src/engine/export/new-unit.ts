@@ -39,8 +39,14 @@ export interface NewUnit {
   readonly encoder: UnitEncoder;
 }
 
-/** Encodes the next unit after the watermark into staging and returns its intent. */
-export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promise<Unit> {
+/** A unit just encoded, with its staged parts at hand: they need not be looked for and hashed. */
+export interface FreshUnit {
+  readonly unit: Unit;
+  readonly staged: readonly StagedPart[];
+}
+
+/** Encodes the next unit after the watermark into staging; its intent is still to be linked. */
+export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promise<FreshUnit> {
   const { progress, encoder } = request;
   const after = progress.watermark;
   const files = await planScan(source.table, source.head, after, request.through);
@@ -50,7 +56,8 @@ export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promi
   const encoded = await encode(source, { after, through, encoder, cuts: request.cuts }, () => true);
   assertWhole(source.table, after, encoded);
   const chain = addDigests(digestFromHex(progress.chain), encoded.contentDigest);
-  return {
+  const staged = encoded.parts.map((part) => defined(part.staged, 'a new unit stages every part'));
+  const unit: Unit = {
     dataset: progress.dataset,
     lineage: progress.lineage,
     after,
@@ -68,6 +75,7 @@ export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promi
         commitId: String(file.entry.snapshotId ?? 0n),
       })),
   };
+  return { unit, staged };
 }
 
 /**
@@ -120,10 +128,7 @@ async function encode(
       wanted(index)
         ? sink.staging.create(table.dataset, range.after, index)
         : Promise.resolve(undefined),
-    onBuffer: (bytes) => {
-      const limitBytes = LIMITS.openPartBytes + LIMITS.rowGroupBytes;
-      source.observe({ type: 'buffer', name: 'export-parts', bytes, limitBytes });
-    },
+    observe: source.observe,
   });
 }
 
@@ -135,7 +140,7 @@ function columnsAt(head: TableHead, schemaId: number): PartColumns {
 
 function partsOf(progress: Progress, encoder: UnitEncoder, encoded: EncodedUnit): Part[] {
   return encoded.parts.map((part, index) => {
-    const staged: StagedPart = defined(part.staged, 'a new unit stages every part');
+    const staged = defined(part.staged, 'a new unit stages every part');
     const key = objectKey({
       prefix: encoder.prefix,
       dataset: progress.dataset,

@@ -3,12 +3,12 @@
  * the frozen options only, so that a part encoded again is the same part.
  * llp/0008
  */
-import { batchBytes } from '../../codec/columns.ts';
 import type { Batch, ColumnType } from '../../codec/columns.ts';
 import { openGzip } from '../../codec/compression.ts';
 import { conform } from '../../codec/conform.ts';
 import { encodeNdjsonChunks } from '../../codec/ndjson/encode.ts';
 import { openParquetEncoder } from '../../codec/parquet.ts';
+import type { Observe } from '../../core/events.ts';
 import type { UnitEncoder } from '../../core/unit.ts';
 import { unreachable } from '../../core/invariant.ts';
 
@@ -40,10 +40,12 @@ export function extensionOf(name: UnitEncoder['name']): string {
   return name;
 }
 
+/** `observe` is told of what the encoder buffers. */
 export function openPartEncoder(
   name: UnitEncoder['name'],
   columns: PartColumns,
   sink: ByteSink,
+  observe: Observe,
 ): PartEncoder {
   const counted = new CountedSink(sink);
   switch (name) {
@@ -52,7 +54,7 @@ export function openPartEncoder(
     case 'ndjson.gz':
       return ndjsonGzip(counted);
     case 'parquet':
-      return parquet(columns, counted);
+      return parquet(columns, counted, observe);
     default:
       return unreachable(name);
   }
@@ -101,16 +103,12 @@ function ndjsonGzip(sink: CountedSink): PartEncoder {
   };
 }
 
-function parquet(columns: PartColumns, sink: CountedSink): PartEncoder {
-  const encoder = openParquetEncoder({ columns, codec: 'zstd' }, sink.write);
-  let given = 0;
-  let writtenThen = 0;
+function parquet(columns: PartColumns, sink: CountedSink, observe: Observe): PartEncoder {
+  const encoder = openParquetEncoder({ columns, codec: 'zstd', observe }, sink.write);
   return {
     write: async (batch) => {
       // A scan leaves out columns its file has no value for; a part has all of them.
       await encoder.write(conform(batch, columns).batch);
-      given = sink.written > writtenThen ? 0 : given + batchBytes(batch);
-      writtenThen = sink.written;
     },
     finish: () => encoder.finish(),
     abandon: () => encoder.abandon(),
@@ -118,7 +116,7 @@ function parquet(columns: PartColumns, sink: CountedSink): PartEncoder {
       return sink.written;
     },
     get pendingBytes() {
-      return given;
+      return encoder.pendingBytes;
     },
   };
 }

@@ -12,17 +12,17 @@
  *
  * llp/0008
  */
-import { HypError } from '../../core/errors.ts';
+import { HypError, isHypError } from '../../core/errors.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
 import type { Unit } from '../../core/unit.ts';
 import { sameUnit } from '../../core/unit.ts';
 import { unreachable } from '../../core/invariant.ts';
-import type { Delivery } from '../../../sinks/sink.ts';
+import type { Delivery, StagedPart } from '../../../sinks/sink.ts';
 import { withOpenUnit } from '../../../state/progress.ts';
 import type { Progress, ProgressRecord } from '../../../state/progress.ts';
 import { unitAction } from './decide.ts';
 import { digestOfRange, encodeAgain } from './new-unit.ts';
-import type { UnitSource } from './new-unit.ts';
+import type { FreshUnit, UnitSource } from './new-unit.ts';
 
 export type UnitOutcome =
   /** Every part and the manifest are there; `head` is the record whose open unit that is. */
@@ -30,24 +30,37 @@ export type UnitOutcome =
   /** Another process linked a version meanwhile: load the record again. */
   | { readonly kind: 'conflict' }
   | { readonly kind: 'retry'; readonly afterMs: number; readonly reason: string }
-  | { readonly kind: 'park'; readonly reason: string; readonly hint: string };
+  /** Park the record as `head` has it: a person decides. */
+  | {
+      readonly kind: 'park';
+      readonly head: RecordHead<Progress>;
+      readonly reason: string;
+      readonly hint: string;
+    };
 
 interface OpenUnit {
   readonly source: UnitSource;
   readonly record: ProgressRecord;
   readonly head: RecordHead<Progress>;
   readonly unit: Unit;
+  /** Staged parts of this very unit, when this process has just made them. */
+  readonly staged: readonly StagedPart[];
 }
 
-/** Runs the open unit of `head`. Idempotent. Errors of the disk or the sink pass through. */
+/**
+ * Runs the open unit of `head`. Idempotent. `fresh` is used when it is that very unit. Errors of
+ * the disk or the sink pass through.
+ */
 export async function runUnit(
   source: UnitSource,
   record: ProgressRecord,
   head: RecordHead<Progress>,
+  fresh?: FreshUnit,
 ): Promise<UnitOutcome> {
   const unit = head.value.open;
   if (unit === undefined) throw new HypError('E_INTERNAL', 'no unit is open');
-  const open = { source, record, head, unit };
+  const staged = fresh?.unit === unit ? fresh.staged : [];
+  const open = { source, record, head, unit, staged };
   const action = unitAction(unit, await source.sink.announce(unit));
   switch (action.label) {
     case 'fresh':
@@ -64,17 +77,24 @@ export async function runUnit(
 
 /** The destination's unit becomes ours if it has the rows our table has over its range. */
 async function adopt(open: OpenUnit, found: Unit): Promise<UnitOutcome> {
-  const { source, record, head } = open;
+  const { record, head } = open;
+  const source = await reachedSource(open.source, found);
   const ours =
     found.lineage === open.unit.lineage &&
     found.after === open.unit.after &&
     found.chainBefore === head.value.chain &&
     found.through <= source.head.value.hyp.maxSeq &&
     (await digestOfRange(source, found.after, found.through)) === found.contentDigest;
-  if (!ours) return fork(found, 'its plan has other rows than this table');
+  if (!ours) return fork(head, found, 'its plan has other rows than this table');
   const linked = await record.append(head, withOpenUnit(head.value, found));
   if (linked.kind === 'conflict') return linked;
   return runUnit(source, record, linked.head);
+}
+
+/** What is above our largest seq is so only by the newest head; ours may be from before a pause. */
+async function reachedSource(source: UnitSource, found: Unit): Promise<UnitSource> {
+  if (found.through <= source.head.value.hyp.maxSeq) return source;
+  return { ...source, head: (await source.table.load()) ?? source.head };
 }
 
 async function deliverParts(open: OpenUnit): Promise<UnitOutcome> {
@@ -82,11 +102,10 @@ async function deliverParts(open: OpenUnit): Promise<UnitOutcome> {
   for (let index = 0; index < open.unit.parts.length; index++) {
     const delivery = await deliverPart(open, index);
     if (delivery.kind === 'missing') missing.add(index);
-    else if (!isThere(delivery)) return failed(open.unit, index, delivery);
+    else if (!isThere(delivery)) return failed(open, index, delivery);
   }
   if (missing.size > 0) return deliverAgain(open, missing);
-  await open.source.sink.complete(open.unit);
-  return { kind: 'delivered', head: open.head };
+  return completeUnit(open);
 }
 
 async function deliverPart(open: OpenUnit, index: number): Promise<Delivery> {
@@ -94,7 +113,7 @@ async function deliverPart(open: OpenUnit, index: number): Promise<Delivery> {
   const { dataset, after, parts } = open.unit;
   const part = parts[index];
   if (part === undefined) throw new HypError('E_INTERNAL', `the unit has no part ${index}`);
-  const staged = await sink.staging.find(dataset, after, index, part);
+  const staged = open.staged[index] ?? (await sink.staging.find(dataset, after, index, part));
   return sink.deliver(open.unit, index, staged);
 }
 
@@ -108,12 +127,26 @@ async function deliverAgain(open: OpenUnit, missing: ReadonlySet<number>): Promi
     if (linked.kind === 'conflict') return linked;
     head = linked.head;
   }
-  const again = { ...open, head, unit };
+  const again = { ...open, head, unit, staged: [] };
+  // Both bytes are gone, too, when another process has finished the unit and a reader moved it on.
+  const { label } = unitAction(unit, await source.sink.announce(unit));
+  if (label !== 'fresh') return runUnit(source, record, head);
   for (const index of missing) {
     const delivery = await deliverPart(again, index);
-    if (!isThere(delivery)) return failed(unit, index, delivery);
+    if (!isThere(delivery)) return failed(again, index, delivery);
   }
-  await source.sink.complete(unit);
+  return completeUnit(again);
+}
+
+/** A paused process finds the manifest of whoever went on: its record is refused, too (I9). */
+async function completeUnit({ source, head, unit }: OpenUnit): Promise<UnitOutcome> {
+  try {
+    await source.sink.complete(unit);
+  } catch (error) {
+    if (!isHypError(error, 'E_FORK')) throw error;
+    const hint = error.hint ?? 'Find out which store is the right one before going on.';
+    return { kind: 'park', head, reason: error.message, hint };
+  }
   return { kind: 'delivered', head };
 }
 
@@ -121,19 +154,20 @@ function isThere(delivery: Delivery): boolean {
   return delivery.kind === 'accepted' || delivery.kind === 'duplicate';
 }
 
-function failed(unit: Unit, index: number, delivery: Delivery): UnitOutcome {
-  const key = unit.parts[index]?.key ?? '';
+function failed(open: OpenUnit, index: number, delivery: Delivery): UnitOutcome {
+  const key = open.unit.parts[index]?.key ?? '';
   switch (delivery.kind) {
     case 'retry':
       return { kind: 'retry', afterMs: delivery.afterMs, reason: delivery.reason };
     case 'refused':
       return {
         kind: 'park',
+        head: open.head,
         reason: `the destination refused ${key}: ${delivery.reason}`,
         hint: 'Change the destination so that it takes the object; nothing else was sent.',
       };
     case 'fork':
-      return fork(unit, delivery.reason);
+      return fork(open.head, open.unit, delivery.reason);
     case 'missing':
       return { kind: 'retry', afterMs: 0, reason: `staged bytes of ${key} vanished again` };
     case 'accepted':
@@ -144,9 +178,10 @@ function failed(unit: Unit, index: number, delivery: Delivery): UnitOutcome {
   }
 }
 
-function fork(unit: Unit, reason: string): UnitOutcome {
+function fork(head: RecordHead<Progress>, unit: Unit, reason: string): UnitOutcome {
   return {
     kind: 'park',
+    head,
     reason: `the destination knows another history after seq ${unit.after} of ${unit.dataset}: ${reason}`,
     hint: 'Nothing was overwritten. Find out which store is the right one before going on.',
   };

@@ -76,21 +76,34 @@ async function commitUnderLease(
 ): Promise<Committed | undefined> {
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const base = await table.load();
-    const due = await findDue(await table.positions(base), base);
-    if (due === undefined) return undefined;
-    const prepared = await prepare(context, table, base, due.batches);
-    const result = await commitAppend(table, context, {
-      base,
-      ...prepared,
-      moves: due.moves,
-      drop: due.drop,
-    });
-    if (result.kind === 'committed') return { head: result.head, rows: prepared.rows };
+    try {
+      const result = await commitOnce(context, table, base, findDue);
+      if (result !== 'conflict') return result;
+    } catch (error) {
+      // A process that was paused may find the files of its head trimmed: that is a conflict, too.
+      if (!(await table.hasPassed(base, error))) throw error;
+    }
     await context.clock.sleep(context.random.fraction() * 2 ** Math.min(attempt, 6));
   }
   throw new HypError('E_UNAVAILABLE', `other writers keep committing to ${table.dataset} first`, {
     hint: 'Nothing was lost; the rows are where they were. Try again.',
   });
+}
+
+/** undefined: nothing was due. */
+async function commitOnce(
+  context: EngineContext,
+  table: Table,
+  base: TableHead | undefined,
+  findDue: FindDue,
+): Promise<Committed | 'conflict' | undefined> {
+  const due = await findDue(await table.positions(base), base);
+  if (due === undefined) return undefined;
+  const prepared = await prepare(context, table, base, due.batches);
+  const { moves, drop } = due;
+  const result = await commitAppend(table, context, { base, ...prepared, moves, drop });
+  if (result.kind !== 'committed') return 'conflict';
+  return { head: result.head, rows: prepared.rows };
 }
 
 interface Prepared {

@@ -73,11 +73,14 @@ async function dueFrames(
     if (rows > 0 && (rows + frame.rows > LIMITS.batchRows || bytes + size > LIMITS.batchBytes)) {
       break;
     }
+    let decoded = 0;
     for (const batch of decodeIpc(frame.payload)) {
       batches.push(batch);
-      bytes += batchBytes(batch);
+      decoded += batchBytes(batch);
       rows += batch.rows;
     }
+    // A frame of one row is mostly heads, and costs memory in their proportion, not in its values'.
+    bytes += Math.max(size, decoded);
     ends.set(frame.writer, frame.ordinal);
   }
   context.observe({ type: 'buffer', name: 'flush', bytes, limitBytes: FLUSH_BUFFER_LIMIT });

@@ -98,7 +98,9 @@ describe('encodeNdjson', () => {
   it('writes pieces of whole rows, each one row or no larger than asked', () => {
     const line = `{"a":"${'x'.repeat(100)}"}\n`;
     const batch = decodeText(line.repeat(10) + `{"a":"${'y'.repeat(1000)}"}\n` + line);
-    const pieces = [...encodeNdjsonChunks(batch, { chunkBytes: 350 })];
+    const pieces = Array.from(encodeNdjsonChunks(batch, { chunkBytes: 350 }), (piece) =>
+      piece.slice(),
+    );
     expect(pieces.map(({ length }) => length)).toEqual([327, 327, 327, 109, 1009, 109]);
   });
 

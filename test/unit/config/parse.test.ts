@@ -162,11 +162,25 @@ extra: 1
 sinks:
   a: { type: fs, path: ./out, prefix: raw/x }
   b: { type: fs, path: ./out/raw, prefix: x, formt: csv }
-  c: { type: fs, path: ./out/raw }
+  c: { type: fs, path: ./out/rawer }
 `);
     expect(problems).toEqual([
       '4:24 sinks.b.path: sinks a and b have one destination; give each its own',
       expect.stringContaining('4:46 sinks.b.formt: unknown key') as string,
+    ]);
+  });
+
+  it('refuses a destination inside another one, and one with the store inside', () => {
+    const problems = problemsOf(`
+root: ./here/store
+sinks:
+  a: { type: fs, path: ./out, prefix: raw }
+  b: { type: fs, path: ./out/raw/deep }
+  c: { type: fs, path: ./here }
+`);
+    expect(problems).toEqual([
+      expect.stringMatching(/^5:24 sinks\.b\.path: the destinations of sinks a and b lie inside/),
+      expect.stringMatching(/^6:24 sinks\.c\.path: the store lies inside this destination/),
     ]);
   });
 

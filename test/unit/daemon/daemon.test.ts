@@ -263,6 +263,7 @@ const STATUS: StoreStatus = {
       spoolBytes: 4,
       spoolRows: 5,
       rescuedRows: 0n,
+      problem: undefined,
     },
   ],
   sinks: [
@@ -274,6 +275,7 @@ const STATUS: StoreStatus = {
       datasets: [
         {
           dataset: toDatasetName('a'),
+          state: 'retrying',
           watermark: toSeq(7),
           lagRows: 5n,
           lagSeconds: 1.5,
@@ -331,6 +333,7 @@ describe('the HTTP face of a daemon', () => {
           spoolBytes: 4,
           spoolRows: 5,
           rescuedRows: 0,
+          problem: null,
         },
       ],
       sinks: [
@@ -341,6 +344,7 @@ describe('the HTTP face of a daemon', () => {
           datasets: [
             {
               dataset: 'a',
+              state: 'retrying',
               watermark: '7',
               lagRows: 5,
               lagSeconds: 1.5,

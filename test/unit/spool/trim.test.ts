@@ -1,7 +1,9 @@
 /** What leaves the spool, when, and what a crash in between leaves. llp/0007 */
 import { describe, expect, test } from 'vitest';
 import { countingFs, everyPause } from '../../support/fault-fs.ts';
+import { interceptFs } from '../../support/intercept-fs.ts';
 import { KEEP_ALL, LOSE_ALL, MemoryFs } from '../../support/memory-fs.ts';
+import { seededRandom } from '../../support/random.ts';
 import { A, B, SPOOL, SpoolStore } from '../../support/spool.ts';
 
 async function filled(count: number) {
@@ -94,6 +96,21 @@ describe('trim', () => {
     expect((await store.trim(fs, reader)).removedSegments).toBeGreaterThan(10);
     expect(fs.readPaths()).toEqual([]);
   });
+});
+
+test('a power failure during a trim never leaves a gap between segments', async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { store, memory } = await filled(12);
+    await store.flushAll(memory);
+    let left = 2 + (seed % 6);
+    const dying = memory.process();
+    const fs = interceptFs(dying, async (step, run) => {
+      if (step.op === 'unlink' && --left === 0) memory.crash(seededRandom(seed));
+      return run();
+    });
+    await store.trim(fs).catch(() => undefined);
+    expect(await store.settle(memory.process())).toEqual([]);
+  }
 });
 
 describe('a crash at every step of a trim', () => {

@@ -1,0 +1,34 @@
+/**
+ * Owns: whether a table still has the rows a sink exported from it last (I10).
+ *
+ * | the table | is known by | here |
+ * | ends below what was exported | its largest seq | no: the exporter asks first |
+ * | went back and has grown beyond it since | another commit has the last exported row | yes |
+ *
+ * Without this the rows that took the seqs of exported ones would never be sent. Costs no read of a
+ * data file. Not its job: what the destination knows (run-unit).
+ * llp/0008
+ */
+import { HypError } from '../../core/errors.ts';
+import { toSeq } from '../../core/ids.ts';
+import type { Progress } from '../../../state/progress.ts';
+import { planScan } from '../../../storage/scan/plan.ts';
+import type { UnitSource } from './new-unit.ts';
+
+/** E_FORK when the commit that the last receipt names is not the one that holds its last row. */
+export async function assertContinues(source: UnitSource, progress: Progress): Promise<void> {
+  const last = progress.receipt?.commits.at(-1);
+  if (last === undefined || last.through !== progress.watermark) return;
+  const { table, head } = source;
+  const [file] = await planScan(table, head, toSeq(last.through - 1n), last.through);
+  if (file === undefined || String(file.entry.snapshotId ?? 0n) === last.commitId) return;
+  const { dataset, sink, watermark } = progress;
+  throw new HypError(
+    'E_FORK',
+    `seq ${watermark} of ${dataset}, which ${sink} has exported, is another row by now`,
+    {
+      hint: 'The table was rolled back or replaced. Nothing was sent; put the newer table back.',
+      details: { dataset, sink, watermark },
+    },
+  );
+}

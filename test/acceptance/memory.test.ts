@@ -1,0 +1,218 @@
+/** Memory is bounded by limits, not by the backlog nor by the size of rows (I13). llp/0013 */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { describe, expect, test } from 'vitest';
+import { DEFAULTS, defaultConfig } from '../../src/config/config.ts';
+import type { SinkConfig } from '../../src/config/config.ts';
+import type { HypEvent } from '../../src/core/events.ts';
+import { toSinkName } from '../../src/core/ids.ts';
+import { LIMITS } from '../../src/core/limits.ts';
+import { openEngine } from '../../src/engine/open.ts';
+import { expectDense, exportedIds, objectFiles, tableRows, unitFaults } from '../support/oracle.ts';
+import { expectSound, logRows, measured, site } from '../support/processes.ts';
+import { tempDir } from '../support/tmp.ts';
+
+const MIB = 1024 * 1024;
+const LIMIT_MIB = 512;
+const INPUT_BYTES = 200 * MIB;
+const BLOCK_ROWS = 29_000;
+
+/**
+ * The real log again and again, each row with an id, a time and a host of its own. A block ends in
+ * the middle of a row group, so that a file for each has rows waiting for more.
+ */
+async function bigLog(path: string): Promise<number> {
+  const rows = logRows();
+  const file = createWriteStream(path);
+  let id = 0;
+  const chunks = function* (): Generator<string> {
+    for (let bytes = 0; bytes < INPUT_BYTES;) {
+      const lines: string[] = [];
+      for (let at = 0; at < 2_000; at++) {
+        id += 1;
+        const ts = new Date(1_431_857_103_000 + id * 1_000).toISOString();
+        const row = (rows[id % rows.length] ?? '').replace(/"ts":"[^"]*"/, `"ts":"${ts}"`);
+        const block = Math.floor(id / BLOCK_ROWS);
+        lines.push(`{"id":${id},"host":"h${id % 97}","block":${block},${row}}\n`);
+      }
+      const chunk = lines.join('');
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  await pipeline(chunks, file);
+  return id;
+}
+
+/** Lines of a file and the sum of their ids, without holding the file. */
+async function countLines(path: string): Promise<{ lines: number; idSum: number }> {
+  let lines = 0;
+  let idSum = 0;
+  let rest = '';
+  for await (const chunk of createReadStream(path, { encoding: 'utf8' })) {
+    const parts = (rest + String(chunk)).split('\n');
+    rest = parts.pop() ?? '';
+    lines += parts.length;
+    for (const line of parts) idSum += Number(line.slice('{"id":'.length, line.indexOf(',')));
+  }
+  expect(rest).toBe('');
+  return { lines, idSum };
+}
+
+describe('memory', () => {
+  test(
+    'of a backfill and of exports of 200 MB stays below 512 MB',
+    { timeout: 240_000 },
+    async () => {
+      const on = await site('');
+      const sink = (name: string, format: string) =>
+        `root: ./hyp-data\nsinks: { ${name}: { type: fs, path: ./exports/${name}, format: ${format} } }\n`;
+      await writeFile(join(on.cwd, 'lines.yaml'), sink('lines', 'ndjson'));
+      await writeFile(join(on.cwd, 'columns.yaml'), sink('columns', 'parquet'));
+      const rows = await bigLog(join(on.cwd, 'big.ndjson'));
+      const peaks = {
+        backfill: await measured(on, ['backfill', 'events', 'big.ndjson']),
+        'export as ndjson': await measured(on, ['tick', '--config', 'lines.yaml']),
+        'export as parquet': await measured(on, ['tick', '--config', 'columns.yaml']),
+      };
+      const shown = Object.entries(peaks).map(
+        ([what, { peakMiB, ms }]) => `${what} ${Math.round(peakMiB)} MiB in ${Math.round(ms)} ms`,
+      );
+      console.log(
+        `memory: ${rows} rows, ${Math.round(INPUT_BYTES / MIB)} MiB: ${shown.join(', ')}`,
+      );
+      for (const [what, { peakMiB }] of Object.entries(peaks)) {
+        expect(peakMiB, what).toBeGreaterThan(30);
+        expect(peakMiB, what).toBeLessThan(LIMIT_MIB);
+      }
+      const { ids, seqs } = await tableRows(on.root, 'events');
+      expectDense(seqs);
+      const idSum = (rows * (rows + 1)) / 2;
+      expect(ids.length).toBe(rows);
+      expect(ids.reduce((sum, id) => sum + id, 0)).toBe(idSum);
+      let lines = 0;
+      let linesIdSum = 0;
+      for (const path of objectFiles(join(on.exports, 'lines/events'))) {
+        const counted = await countLines(path);
+        lines += counted.lines;
+        linesIdSum += counted.idSum;
+      }
+      expect([lines, linesIdSum]).toEqual([rows, idSum]);
+      expect(await exportedIds(join(on.exports, 'columns'), 'events')).toHaveLength(rows);
+      for (const name of ['lines', 'columns']) {
+        expect(unitFaults(join(on.exports, name), 'events', name)).toEqual([]);
+      }
+      await expectSound(on);
+    },
+  );
+
+  test(
+    'of the largest and the widest rows stays below 512 MB, too',
+    { timeout: 240_000 },
+    async () => {
+      const on = await site(`
+sinks:
+  columns: { type: fs, path: ./exports/columns, format: parquet, partition: "kind={kind}" }
+  zipped: { type: fs, path: ./exports/zipped, format: ndjson.gz, partition: "kind={kind}" }
+`);
+      await pipeline(hugeRows, createWriteStream(join(on.cwd, 'huge.ndjson')));
+      const peaks = {
+        backfill: await measured(on, ['backfill', 'events', 'huge.ndjson']),
+        append: await measured(on, ['append', 'events', 'huge.ndjson']),
+        tick: await measured(on, ['tick']),
+      };
+      const shown = Object.entries(peaks).map(
+        ([what, { peakMiB, ms }]) => `${what} ${Math.round(peakMiB)} MiB in ${Math.round(ms)} ms`,
+      );
+      console.log(`memory: rows of 8 MiB and of 1,000 columns: ${shown.join(', ')}`);
+      for (const [what, { peakMiB }] of Object.entries(peaks)) {
+        expect(peakMiB, what).toBeLessThan(LIMIT_MIB);
+      }
+      const { ids, seqs } = await tableRows(on.root, 'events');
+      expectDense(seqs);
+      for (const name of ['columns', 'zipped']) {
+        expect(await exportedIds(join(on.exports, name), 'events')).toHaveLength(ids.length);
+        expect(unitFaults(join(on.exports, name), 'events', name)).toEqual([]);
+      }
+      await expectSound(on);
+    },
+  );
+
+  test('in each buffer never exceeds its limit, whatever the rows are like', async () => {
+    const dir = await tempDir();
+    const sizes = new Map<string, { seen: number; most: number }>();
+    const excesses: HypEvent[] = [];
+    const observe = (event: HypEvent): void => {
+      if (event.type !== 'buffer') return;
+      const size = sizes.get(event.name) ?? { seen: 0, most: 0 };
+      sizes.set(event.name, { seen: size.seen + 1, most: Math.max(size.most, event.bytes) });
+      if (event.bytes > event.limitBytes) excesses.push(event);
+    };
+    const sinks = [sinkTo(dir, 'columns', 'parquet'), sinkTo(dir, 'zipped', 'ndjson.gz')];
+    const config = { ...defaultConfig(join(dir, 'store')), sinks };
+    const engine = await openEngine({ root: config.root, config, observe });
+    const file = join(dir, 'rows.ndjson');
+    await pipeline(hugeRows, createWriteStream(file));
+    const loaded = await engine.backfill('events', [file]);
+    const appended = await engine.appendNdjson('events', createReadStream(file));
+    expect([loaded.rejected, appended.rejects]).toEqual([0, []]);
+    expect(appended.rows).toBe(loaded.rows);
+    const report = await engine.tick();
+    expect(report.failures).toEqual([]);
+    for (const { rows } of report.exported) expect(rows).toBe(2 * loaded.rows);
+    expect((await engine.check()).findings).toEqual([]);
+    await engine.close();
+
+    const shown = [...sizes].map(
+      ([name, { seen, most }]) => `${name} ${seen} times up to ${(most / MIB).toFixed(1)} MiB`,
+    );
+    console.log(`memory: ${2 * loaded.rows} rows: ${shown.join(', ')}`);
+    expect(excesses).toEqual([]);
+    for (const [name, atLeast] of Object.entries(BUFFERS)) {
+      expect(sizes.get(name)?.seen ?? 0, name).toBeGreaterThanOrEqual(atLeast);
+    }
+  });
+});
+
+/** How often each buffer must at least be seen, for the rows of `hugeRows` twice. */
+const BUFFERS = {
+  'ndjson line': 8,
+  'ndjson batch': 8,
+  'spool group': 8,
+  flush: 4,
+  'parquet row group': 4,
+  'export parts': 4,
+};
+
+function sinkTo(dir: string, name: string, format: SinkConfig['format']): SinkConfig {
+  return {
+    name: toSinkName(name),
+    type: 'fs',
+    path: join(dir, name),
+    prefix: '',
+    format,
+    partition: 'kind={kind}',
+    rotate: DEFAULTS.rotate,
+    datasets: undefined,
+    retry: DEFAULTS.retry,
+  };
+}
+
+/** The largest rows there may be, the widest, a row with too many columns, and many small ones. */
+function* hugeRows(): Generator<string> {
+  let id = 0;
+  for (let at = 0; at < 8; at++) {
+    const head = `{"id":${++id},"kind":"large","text":"`;
+    yield `${head}${'x'.repeat(LIMITS.rowBytes - head.length - 2)}"}\n`;
+  }
+  const names = Array.from({ length: LIMITS.columns - 10 }, (_, at) => `column_${at}`);
+  for (let at = 0; at < 400; at++) {
+    const values = names.map((name, column) => `"${name}":"${at * column} and more text"`);
+    yield `{"id":${++id},"kind":"wide","n":${at},${values.join(',')}}\n`;
+  }
+  const many = Array.from({ length: LIMITS.columns + 50 }, (_, at) => `"other_${at}":${at}`);
+  yield `{"id":${++id},"kind":"wide",${many.join(',')}}\n`;
+  for (let at = 0; at < 3_000; at++) yield `{"id":${++id},"kind":"small","n":${at}}\n`;
+}
