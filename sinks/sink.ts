@@ -14,7 +14,9 @@ export type Lookup =
   /** The unit manifest is there: every part is. */
   | { readonly kind: 'delivered'; readonly unit: Unit };
 
+/** What became of one part. */
 export type Delivery =
+  /** It is there now, durable. */
   | { readonly kind: 'accepted' }
   /** The very bytes were there already. */
   | { readonly kind: 'duplicate' }
@@ -29,30 +31,39 @@ export type Delivery =
 
 /** Where the engine puts the bytes of a part before they are delivered. */
 export interface Staging {
-  /** Creates an empty staged file for part `index` of the unit that starts at `after`. */
+  /**
+   * Creates an empty staged file for part `index` (0-based) of the unit of rows above `after`, in
+   * place of any before it. E_UNAVAILABLE when the place cannot be written.
+   */
   create(dataset: DatasetName, after: Seq, index: number): Promise<StagedWriter>;
-  /** The staged file of a part when it is there with exactly these bytes (size and sha256). */
+  /**
+   * The staged file of a part when it is there with exactly these bytes (size and sha256); anything
+   * else is undefined. Changes nothing.
+   */
   find(
     dataset: DatasetName,
     after: Seq,
     index: number,
     part: Part,
   ): Promise<StagedPart | undefined>;
-  /** Removes staged files of `dataset` below or at `through`. Idempotent. */
+  /** Removes staged files of units of `dataset` that start below `through`. Idempotent. */
   clear(dataset: DatasetName, through: Seq): Promise<void>;
 }
 
 export interface StagedWriter {
+  /** Adds bytes in order; they may be reused once it resolves. Not durable yet. E_UNAVAILABLE. */
   write(bytes: Uint8Array): Promise<void>;
-  /** fsyncs and closes; the bytes may now be delivered. */
+  /** fsyncs and closes; the bytes may now be delivered. Call it once. E_UNAVAILABLE. */
   finish(): Promise<StagedPart>;
-  /** Closes and removes. */
+  /** Closes and removes; the part is as if never begun. Idempotent. */
   abandon(): Promise<void>;
 }
 
 export interface StagedPart {
+  /** Absolute. */
   readonly path: string;
   readonly bytes: number;
+  /** 64 hex digits, of the bytes as staged. */
   readonly sha256: string;
 }
 
@@ -68,19 +79,28 @@ export interface Sink {
   readonly staging: Staging;
   /**
    * Makes the destination ready and claims it for `owner` (store and sink), put if absent, durable.
-   * E_FORK when another owner is recorded there.
+   * Idempotent. E_FORK when another owner is recorded there; E_UNAVAILABLE; E_UNSUPPORTED_FS.
    */
   claim(owner: string): Promise<void>;
-  /** What is there for the unit of `dataset` and `lineage` that starts after `after`. */
+  /**
+   * What is there for the unit of rows above `after` (exclusive) of this dataset and lineage.
+   * Changes nothing. E_CORRUPT for a damaged plan or manifest; E_UNAVAILABLE.
+   */
   lookup(dataset: DatasetName, lineage: Lineage, after: Seq): Promise<Lookup>;
   /**
    * Announces the unit: puts its plan if absent, durable, and answers what the destination now
    * holds for this start: the same plan, another one, or a manifest. Nothing of a unit is
-   * delivered before this answered with the same plan.
+   * delivered before this answered with the same plan. Idempotent. E_CORRUPT, E_UNAVAILABLE.
    */
   announce(unit: Unit): Promise<Lookup>;
-  /** Durable when accepted or duplicate. Idempotent. */
+  /**
+   * Puts part `index` (0-based) of `unit`, if absent, from its staged bytes. Durable when accepted or
+   * duplicate. Idempotent: a part that is there is never replaced. What fails for now is `retry`.
+   */
   deliver(unit: Unit, index: number, staged: StagedPart | undefined): Promise<Delivery>;
-  /** Puts the unit manifest after the last part, durable. Idempotent; E_FORK when another is there. */
+  /**
+   * Puts the unit manifest after the last part, if absent: then all of `(after, through]` is visible
+   * whole. Durable when it resolves. Idempotent; E_FORK when another is there; E_UNAVAILABLE.
+   */
   complete(unit: Unit): Promise<void>;
 }

@@ -49,10 +49,12 @@ export interface OpenStoreOptions {
 
 /**
  * Opens a store, making it when it is not there. Durable when it resolves; idempotent; any number
- * of processes may have the same store open. Close it to seal its spool writer.
- * Throws E_CONFIG, E_NOT_A_STORE, E_UNSUPPORTED_FS, E_UNSUPPORTED_FORMAT, E_CORRUPT.
+ * of processes may have the same store open. Close it to seal its spool writer. Relative paths start
+ * at the working directory, those inside a hyp.yaml at that file. An existing store is not changed.
+ * Throws E_CONFIG (every problem in details.problems: path, line, column, message), E_NOT_A_STORE,
+ * E_UNSUPPORTED_FS, E_UNSUPPORTED_FORMAT, E_CORRUPT; system errors pass through.
  */
-export async function openStore(options: OpenStoreOptions): Promise<Store> {
+export async function openStore(options: OpenStoreOptions = {}): Promise<Store> {
   const cwd = process.cwd();
   const config =
     options.config === undefined

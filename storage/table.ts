@@ -1,6 +1,6 @@
 /**
- * Owns: one dataset's table as its readers and writers see it: the newest durable head, and its
- * immutable files, decoded once and kept by name (I14).
+ * Owns: one dataset's table as its readers and writers see it: the newest durable head, and what
+ * readers need of its immutable files, read once and kept by name (I14).
  * Not its job: changing the table (storage/iceberg/commit), reading rows (storage/scan).
  * llp/0003
  */
@@ -15,7 +15,7 @@ import { LIMITS } from '../src/core/limits.ts';
 import { SEQ_COLUMN } from '../src/codec/columns.ts';
 import { baseName } from './iceberg/locations.ts';
 import { decodeManifest, seqRangeOf } from './iceberg/manifest.ts';
-import type { ManifestEntry } from './iceberg/manifest.ts';
+import type { FileSums, ManifestEntry } from './iceberg/manifest.ts';
 import { decodeManifestList } from './iceberg/manifest-list.ts';
 import type { ManifestFile } from './iceberg/manifest-list.ts';
 import { currentSchema, currentSnapshot } from './iceberg/metadata.ts';
@@ -29,15 +29,21 @@ export type TableHead = RecordHead<TableMetadata>;
 
 /** A live data file with the seqs it holds and the sums that prove it. */
 export interface LiveFile {
-  readonly entry: ManifestEntry;
   /** Path on this machine, inside the table's own directory. */
   readonly path: string;
   readonly min: Seq;
   readonly max: Seq;
+  readonly bytes: number;
+  readonly sums: FileSums;
+  /** The commit that added it. */
+  readonly snapshotId: bigint;
 }
 
-/** Decoded manifests kept in memory, in entries; the oldest read goes first. */
-const CACHED_ENTRIES = 20_000;
+/**
+ * Live files kept in memory; those of the manifest read first go first. Entries are not kept: with a
+ * thousand columns one takes more than a megabyte, and readers need none of its figures (I13).
+ */
+const CACHED_FILES = 20_000;
 
 export class Table {
   readonly dataset: DatasetName;
@@ -45,8 +51,8 @@ export class Table {
   readonly fs: DurableFs;
   readonly record: VersionedRecord<TableMetadata>;
   readonly #lists = new Map<string, readonly ManifestFile[]>();
-  readonly #manifests = new Map<string, readonly ManifestEntry[]>();
-  #cachedEntries = 0;
+  readonly #files = new Map<string, readonly LiveFile[]>();
+  #cachedFiles = 0;
 
   /** `dir` is the table's directory; its metadata and data directories must exist and be durable. */
   constructor(dataset: DatasetName, dir: string, fs: DurableFs, random: Random) {
@@ -84,32 +90,32 @@ export class Table {
     return list;
   }
 
-  /** Entries of one manifest: immutable, so read once. */
+  /** Entries of one manifest, for whoever writes them into another. */
   async entries(manifest: ManifestFile): Promise<readonly ManifestEntry[]> {
-    const name = baseName(manifest.path);
-    const cached = this.#manifests.get(name);
-    if (cached !== undefined) return cached;
-    const path = `${metadataDir(this.dir)}/${name}`;
-    const { entries } = decodeManifest(await this.#read(path), path);
-    this.#manifests.set(name, entries);
-    this.#cachedEntries += entries.length;
-    while (this.#cachedEntries > CACHED_ENTRIES && this.#manifests.size > 1) {
-      this.#cachedEntries -= dropFirst(this.#manifests)?.length ?? 0;
-    }
-    return entries;
+    const path = `${metadataDir(this.dir)}/${baseName(manifest.path)}`;
+    return decodeManifest(await this.#read(path), path).entries;
   }
 
-  /** Live files of one manifest, in seq order. */
-  async liveFiles(head: TableHead, manifest: ManifestFile): Promise<LiveFile[]> {
+  /** Live files of one manifest, in seq order: immutable, so read once. */
+  async liveFiles(head: TableHead, manifest: ManifestFile): Promise<readonly LiveFile[]> {
+    const name = baseName(manifest.path);
+    const cached = this.#files.get(name);
+    if (cached !== undefined) return cached;
     const seqFieldId = fieldIdOf(head, SEQ_COLUMN);
-    const files: LiveFile[] = [];
-    for (const entry of await this.entries(manifest)) {
-      if (entry.status === 'deleted') continue;
-      const { min, max } = seqRangeOf(entry, seqFieldId);
-      const path = `${dataDir(this.dir)}/${baseName(entry.file.path)}`;
-      files.push({ entry, path, min, max });
+    const files = (await this.entries(manifest)).flatMap((entry): LiveFile[] => {
+      if (entry.status === 'deleted') return [];
+      const { path, bytes, sums } = entry.file;
+      const snapshotId = entry.snapshotId ?? manifest.addedSnapshotId;
+      const place = { path: `${dataDir(this.dir)}/${baseName(path)}`, bytes, sums, snapshotId };
+      return [{ ...place, ...seqRangeOf(entry, seqFieldId) }];
+    });
+    files.sort((a, b) => (a.min < b.min ? -1 : 1));
+    this.#files.set(name, files);
+    this.#cachedFiles += files.length;
+    while (this.#cachedFiles > CACHED_FILES && this.#files.size > 1) {
+      this.#cachedFiles -= dropFirst(this.#files)?.length ?? 0;
     }
-    return files.sort((a, b) => (a.min < b.min ? -1 : 1));
+    return files;
   }
 
   /**

@@ -45,19 +45,33 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   E_INTERNAL: EXIT.failed,
 };
 
-/** A disk that is full or failing is a state of the world, not of the command. */
-const UNAVAILABLE_CODES: readonly (string | undefined)[] = [
-  'ENOSPC',
-  'EDQUOT',
-  'EIO',
-  'EMFILE',
-  'ENFILE',
-  'ENOMEM',
-  'EROFS',
-];
+const SPACE = 'What was acknowledged is safe. Free space on that disk, then run it again.';
+const RIGHTS =
+  'What was acknowledged is safe. Let this user read and write there, or choose another place.';
+const FILES =
+  'What was acknowledged is safe. Allow more open files (ulimit -n), then run it again.';
+const DISK = 'What was acknowledged is safe. Look at the disk, then run it again and `hyp check`.';
+
+/** A disk that is full, closed or failing is a state of the world, not of the command. */
+const UNAVAILABLE = new Map<string | undefined, string>([
+  ['ENOSPC', SPACE],
+  ['EDQUOT', SPACE],
+  ['EACCES', RIGHTS],
+  ['EPERM', RIGHTS],
+  ['EROFS', RIGHTS],
+  ['EMFILE', FILES],
+  ['ENFILE', FILES],
+  ['ENOMEM', 'What was acknowledged is safe. Free memory, then run it again.'],
+  ['EIO', DISK],
+]);
+
+/** What to do after `error`: its own hint, or what the code of a system error asks for. */
+export function hintOf(error: unknown): string | undefined {
+  return isHypError(error) ? error.hint : UNAVAILABLE.get(systemCode(error));
+}
 
 /** The exit status for a command that ended with `error`. */
 export function exitCodeOf(error: unknown): number {
   if (isHypError(error)) return BY_CODE[error.code];
-  return UNAVAILABLE_CODES.includes(systemCode(error)) ? EXIT.unavailable : EXIT.failed;
+  return UNAVAILABLE.has(systemCode(error)) ? EXIT.unavailable : EXIT.failed;
 }

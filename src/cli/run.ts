@@ -17,7 +17,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Environment } from '../config/yaml-tree.ts';
 import type { Engine } from '../engine/api.ts';
 import type { Signals } from '../daemon/signals.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf, hintOf } from './exit-codes.ts';
 import { isShown, lineObserver } from './log.ts';
 import type { LogLevel } from './log.ts';
 import { isReaderGone, jsonLine } from './print.ts';
@@ -154,7 +154,7 @@ class RunningTask implements Task {
 export function errorText(error: unknown, json: boolean): string {
   const known = isHypError(error);
   const message = error instanceof Error ? error.message : String(error);
-  const hint = known ? error.hint : undefined;
+  const hint = hintOf(error);
   if (json) {
     const code = known ? error.code : (systemCode(error) ?? 'E_INTERNAL');
     const kind = known ? error.kind : 'internal';

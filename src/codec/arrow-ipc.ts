@@ -80,9 +80,10 @@ function encodeGroups(groups: readonly (readonly Batch[])[]): Uint8Array {
 }
 
 /**
- * The batches as one Arrow IPC stream, a record batch each; all have the same columns (at least
- * one batch, or the columns are none). Columns may share buffers, and text need not begin at 0.
- * The same batches give the same bytes.
+ * The batches as one Arrow IPC stream, a record batch each; all must have the same columns (at least
+ * one batch, or the columns are none): Arrow types bool, int64, double, utf8, timestamp(us, UTC).
+ * Columns may share buffers, and text need not begin at 0. Pure; the same batches give the same
+ * bytes. Throws nothing on purpose.
  */
 export function encodeIpc(batches: readonly Batch[]): Uint8Array {
   return encodeGroups(batches.map((batch) => [batch]));

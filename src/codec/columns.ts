@@ -46,8 +46,13 @@ export interface TextColumn extends ColumnBase {
   readonly values: Uint8Array;
 }
 
+/** One column of a batch; bit and value positions count from 0 at the batch's first row. */
 export type Column = BooleanColumn | LongColumn | DoubleColumn | TextColumn;
 
+/**
+ * Rows in columns of equal length. A batch of a scan has rows in seq order without a hole and the
+ * long column `_hyp_seq`; its buffers may be shared with other batches and must not be written.
+ */
 export interface Batch {
   readonly rows: number;
   readonly columns: readonly Column[];

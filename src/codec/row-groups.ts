@@ -8,6 +8,7 @@ import { unobserved } from '../core/events.ts';
 import type { Observe } from '../core/events.ts';
 import { sliceBatch } from './columns.ts';
 import type { Batch, Column, TextColumn } from './columns.ts';
+import { joinBatches } from './join.ts';
 import { takeRows } from './rearrange.ts';
 
 export interface RowGroupLimits {
@@ -60,6 +61,21 @@ function ownCopy(slice: Batch): Batch {
   );
 }
 
+/** Slices below it are joined while they wait: each costs its columns' heads, not its rows (I13). */
+const SMALL_ROWS = 256;
+
+/** Joins only what is not much smaller than the next, so that each row is copied a few times only. */
+function keepSlice(open: Batch[], slice: Batch): void {
+  let last = slice;
+  for (;;) {
+    const before = open.at(-1);
+    if (before === undefined || before.rows >= SMALL_ROWS || before.rows > 2 * last.rows) break;
+    open.pop();
+    last = joinBatches([before, last]);
+  }
+  open.push(last);
+}
+
 /** Cuts a stream of batches into row groups. */
 export function cutRowGroups(
   limits: RowGroupLimits,
@@ -87,7 +103,7 @@ export function cutRowGroups(
         let taken = rowsWithin(batch, from, most, limits.bytes - bytes);
         if (taken === 0 && rows === 0) taken = 1;
         if (taken > 0) {
-          open.push(sliceBatch(batch, from, from + taken));
+          keepSlice(open, sliceBatch(batch, from, from + taken));
           bytes += bytesOf(batch.columns.filter(isText), batch.columns.length, from, from + taken);
           rows += taken;
           from += taken;

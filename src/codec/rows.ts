@@ -146,9 +146,10 @@ function membersText(object: object, row: RowText): string {
 }
 
 /**
- * The rows as plain objects: null values are left out, rescued values stand under their own names,
- * instants are RFC 3339 text. Integers are numbers, or bigint beyond ±(2^53 - 1), in nested values
- * too. `_hyp_seq` is there when the batch has it.
+ * The rows of a batch as plain objects, in its order: null values are left out, rescued values stand
+ * under their own names, instants are RFC 3339 text in UTC with microseconds. Integers are numbers,
+ * or bigint beyond ±(2^53 - 1), in nested values too. `_hyp_seq` and `_hyp_ingested_at` are there
+ * when the batch has them; a row's own key of such a name wins. Pure; throws nothing on purpose.
  */
 export function batchToRows(batch: Batch): Record<string, unknown>[] {
   const rows = Array.from({ length: batch.rows }, (): Record<string, unknown> => ({}));

@@ -27,13 +27,20 @@ async function readConfigFile(path: string, mustExist: boolean): Promise<string 
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT' && !mustExist) return undefined;
-    const why = systemCode(cause) === 'ENOENT' ? 'no such file' : 'cannot be read as UTF-8 text';
+    const code = systemCode(cause);
+    const why = code === 'ENOENT' ? 'no such file' : unreadable(code);
     throw new HypError('E_CONFIG', `configuration ${path}: ${why}`, {
       cause,
       hint: 'Name a file with --config, or run `hyp init` to make one.',
       details: { file: path, problems: [] },
     });
   }
+}
+
+/** A system code is the disk's answer; one of the decoder's begins with ERR. */
+function unreadable(code: string | undefined): string {
+  const isSystem = code !== undefined && !code.startsWith('ERR_');
+  return isSystem ? `cannot be read (${code})` : 'is not UTF-8 text';
 }
 
 /** The configuration in force. Throws E_CONFIG: every problem of the file at once. */

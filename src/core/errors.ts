@@ -5,8 +5,9 @@
  */
 
 /**
- * usage: fix the input · conflict: reopen and decide again · unavailable: retry later ·
- * refused: dead-lettered or parked, a person decides · corrupt: run `hyp check` · internal: report it.
+ * usage: fix the input; nothing of the call was stored · conflict: look again and decide again; what
+ * was asked may have happened · unavailable: retry later; what was acknowledged is safe · refused:
+ * a person decides, nothing was overwritten · corrupt: run `hyp check` · internal: report it.
  */
 export type ErrorKind = 'usage' | 'conflict' | 'unavailable' | 'refused' | 'corrupt' | 'internal';
 
@@ -46,7 +47,11 @@ export interface ErrorDetails {
   readonly cause?: unknown;
 }
 
-/** The only error hyp throws on purpose. `message` says what happened, to which range of which dataset. */
+/**
+ * The only error hyp throws on purpose. `message` says what happened, to which range of which
+ * dataset or file; `code` names the case and never changes its meaning; `kind` tells what to do;
+ * `hint` is the next step for a person; `details` are facts for programs and may grow.
+ */
 export class HypError extends Error {
   readonly code: ErrorCode;
   readonly kind: ErrorKind;
@@ -66,6 +71,12 @@ export class HypError extends Error {
 /** True when `error` is a HypError with one of `codes`. */
 export function isHypError(error: unknown, ...codes: readonly ErrorCode[]): error is HypError {
   return error instanceof HypError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** What was thrown and what to do about it, in one line. */
+export function problemText(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return isHypError(error) && error.hint !== undefined ? `${message}. ${error.hint}` : message;
 }
 
 /** The `code` of a system error such as ENOENT, or undefined. */

@@ -22,19 +22,26 @@ export type WriterId = Branded<string, 'WriterId'>;
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const MAX_SEQ = 2n ** 63n - 1n;
+const SEQ_HINT = 'Sequence numbers are whole numbers from 0 to 9223372036854775807.';
 
 export const SEQ_ZERO = 0n as Seq;
 
-/** A seq from a bigint, number or decimal string; E_RANGE when it is not within 0 … 2^63-1. */
+/**
+ * A seq, the number of a row in its dataset from 1 on (0: before the first), from a bigint, number
+ * or decimal string. Throws E_RANGE when it is not a whole number within 0 … 2^63-1.
+ */
 export function toSeq(value: bigint | number | string): Seq {
   let seq: bigint;
   try {
     seq = BigInt(value);
   } catch (cause) {
-    throw new HypError('E_RANGE', `not a sequence number: ${String(value)}`, { cause });
+    throw new HypError('E_RANGE', `not a sequence number: ${String(value)}`, {
+      cause,
+      hint: SEQ_HINT,
+    });
   }
   if (seq < 0n || seq > MAX_SEQ) {
-    throw new HypError('E_RANGE', `sequence number out of range: ${seq}`);
+    throw new HypError('E_RANGE', `sequence number out of range: ${seq}`, { hint: SEQ_HINT });
   }
   return seq as Seq;
 }

@@ -19,7 +19,7 @@ export interface AppendResult {
 }
 
 export interface RejectedLine {
-  /** 1-based. */
+  /** 1-based, in the input stream; of `append`'s rows nothing is ever rejected one by one. */
   readonly line: number;
   readonly reason: string;
   /** The first bytes of the line, as text, at most 200 characters. */
@@ -35,10 +35,14 @@ export interface ScanOptions {
   readonly columns?: readonly string[] | undefined;
 }
 
+/** Durable in the table when it is reported. */
 export interface FlushReport {
   readonly dataset: DatasetName;
+  /** Rows this flush added; 0 when another process was faster. */
   readonly rows: number;
+  /** Table commits this flush made. */
   readonly commits: number;
+  /** Largest seq of the table afterwards, inclusive. */
   readonly maxSeq: Seq;
 }
 
@@ -46,8 +50,11 @@ export interface ExportReport {
   readonly sink: SinkName;
   readonly dataset: DatasetName;
   readonly state: SinkState;
+  /** Units completed by this call. */
   readonly units: number;
+  /** Rows in those units. */
   readonly rows: number;
+  /** Every row of `(0, watermark]` is at the sink; durable. */
   readonly watermark: Seq;
   /** Why the export stopped early: the reason of a retry or of a parked sink. */
   readonly problem: string | undefined;
@@ -60,17 +67,27 @@ export interface TickReport {
   readonly failures: readonly { readonly what: string; readonly error: Error }[];
 }
 
+/**
+ * idle: nothing is waiting or nothing is due · exporting: a unit is open · retrying: the destination
+ * failed, the same unit is tried again · parked: a person decides, nothing is sent · paused: by a person.
+ */
 export type SinkState = 'idle' | 'exporting' | 'retrying' | 'parked' | 'paused';
 
 export interface DatasetStatus {
   readonly name: DatasetName;
+  /** Names the numbering of the rows; undefined before the first commit. */
   readonly lineage: Lineage | undefined;
+  /** Rows in the table now. */
   readonly rows: bigint;
+  /** Largest seq of the table, inclusive; 0 before the first row. */
   readonly maxSeq: Seq;
+  /** Rows of `(0, prunedThrough]` were removed by retention; 0 in this version. */
   readonly prunedThrough: Seq;
+  /** Data files of the current snapshot, and their bytes. */
   readonly files: number;
   readonly bytes: number;
   readonly snapshots: number;
+  /** What is durable in the spool and not yet in the table. */
   readonly spoolBytes: number;
   readonly spoolRows: number;
   /** Rows with a value that did not fit its column. */
@@ -82,21 +99,28 @@ export interface DatasetStatus {
 export interface SinkDatasetStatus {
   readonly dataset: DatasetName;
   readonly state: SinkState;
+  /** Every row of `(0, watermark]` is at the sink. */
   readonly watermark: Seq;
+  /** Rows of the table in `(watermark, maxSeq]`; rows in the spool are not in it. */
   readonly lagRows: bigint;
-  /** Age of the oldest row not exported; 0 when there is none. */
+  /** Age of the oldest row not exported, in seconds, with fractions; 0 when there is none. */
   readonly lagSeconds: number;
   readonly exportedRows: bigint;
+  /** Rows the destination refused for good, and rows lost by policy; 0 in this version. */
   readonly declinedRows: bigint;
   readonly lostRows: bigint;
+  /** `(after, through]` of the unit that is on its way. */
   readonly openUnit: { readonly after: Seq; readonly through: Seq } | undefined;
+  /** Why it is parked or retrying, with what to do. */
   readonly lastError: string | undefined;
 }
 
 export interface SinkStatus {
   readonly name: SinkName;
   readonly type: string;
+  /** That of its dataset that most wants a person's eye. */
   readonly state: SinkState;
+  /** The destination as it is registered: `fs:` and the real path. */
   readonly destination: string;
   readonly datasets: readonly SinkDatasetStatus[];
 }
@@ -112,12 +136,15 @@ export interface BackfillOptions {
   readonly dryRun?: boolean | undefined;
   /** Loads a file again although its very bytes are in already. */
   readonly again?: boolean | undefined;
+  /** Aborting stops after the commit under way; the backfill rejects and can be repeated. */
   readonly signal?: AbortSignal | undefined;
+  /** Called after each piece that was read; what it throws ends the backfill. */
   readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
 }
 
 export interface BackfillProgress {
   readonly file: string;
+  /** 0-based. */
   readonly fileIndex: number;
   readonly files: number;
   /** Bytes of the files as stored (compressed when they are). */
@@ -130,8 +157,11 @@ export interface BackfillFileReport {
   readonly path: string;
   /** added: new rows · unchanged: all was in · same-bytes: in already from another path. */
   readonly outcome: 'added' | 'unchanged' | 'same-bytes';
+  /** Rows this call added. */
   readonly rows: number;
+  /** Bytes of content this call took in, unpacked. */
   readonly bytes: number;
+  /** Lines of this call that are not rows. */
   readonly rejected: number;
   /** The path its bytes came from the first time, for same-bytes. */
   readonly firstPath: string | undefined;
@@ -142,7 +172,7 @@ export interface BackfillReport {
   readonly files: readonly BackfillFileReport[];
   readonly rows: number;
   readonly rejected: number;
-  /** File of rejected lines, when there are any. */
+  /** Absolute path of the file of rejected lines, when there are any: NDJSON, durable. */
   readonly rejectsPath: string | undefined;
 }
 
@@ -198,46 +228,73 @@ export interface Engine extends Store {
 export interface Store {
   readonly root: string;
   /**
-   * Makes `rows` durable in the spool. Resolves after fdatasync of the segment; the rows appear
-   * in the table with the next flush, exactly once. Calling again after a failure may store the
-   * rows a second time unless the failure was E_USAGE kind (nothing stored). All or nothing per
-   * call of at most LIMITS.frameBytes.
-   * Throws E_DATASET_NAME, E_BAD_ROW, E_ROW_TOO_LARGE, E_SPOOL_FULL, E_UNAVAILABLE, E_CLOSED.
+   * Makes `rows` durable in the spool, in order. Resolves after fdatasync; they are in the table
+   * with the next flush, exactly once. A row has at most 8 MiB as JSON. Not idempotent: after
+   * E_UNKNOWN_OUTCOME the rows may be in or not, and a second call may store them twice. Errors of
+   * kind usage store nothing; others may leave the first rows of a call of several MiB.
+   * Throws E_DATASET_NAME, E_BAD_ROW, E_ROW_TOO_LARGE (details.row, 0-based), E_UNAVAILABLE,
+   * E_UNKNOWN_OUTCOME, E_CLOSED.
    */
   append(dataset: string, rows: Iterable<Readonly<Record<string, unknown>>>): Promise<AppendResult>;
   /**
    * As `append`, from NDJSON bytes: bad lines are reported and left out, all others are durable
-   * when it resolves. Throws as `append` does; rows before a failure may be stored.
+   * when it resolves, and already while the input pauses. Not idempotent. Lines have at most 8 MiB.
+   * Throws E_DATASET_NAME, E_UNAVAILABLE, E_UNKNOWN_OUTCOME, E_CLOSED, and what `input` throws; rows
+   * before a failure may be stored.
    */
   appendNdjson(dataset: string, input: AsyncIterable<Uint8Array>): Promise<AppendResult>;
   /**
    * Commits all spooled rows of `dataset` (default: of every dataset) to their tables. Resolves
-   * when they are durable there. Idempotent. Throws E_CORRUPT, E_FOREIGN, E_UNAVAILABLE.
+   * when they are durable there. Idempotent, safe beside other processes. A dataset that fails does
+   * not keep the others from it; the first failure is thrown.
+   * Throws E_DATASET_NAME, E_CORRUPT, E_FOREIGN, E_CONFLICT, E_UNKNOWN_OUTCOME.
    */
   flush(dataset?: string): Promise<readonly FlushReport[]>;
   /**
    * Everything that can be done now: flushes, then exports what is new to every sink, without
    * waiting for delays or rotation ages. Resolves when there is nothing left to do or each
-   * remaining sink waits for a retry or a person. Failures of one dataset or sink are in the report.
+   * remaining sink waits for a retry or a person. What it reports is durable. Idempotent. Failures
+   * of one dataset or sink are in the report, with their codes; it throws nothing else on purpose.
    */
   tick(): Promise<TickReport>;
   /**
-   * Rows of `(after, through]` in seq order, as batches of bounded size. Rows still in the spool
-   * are not in it: flush first. Throws E_UNKNOWN_DATASET, E_RANGE, E_CORRUPT.
+   * Rows of `(after, through]` in seq order, as batches of bounded size, of one snapshot. Rows still
+   * in the spool are not in it: flush first. A range without rows has no batches; names of columns
+   * that are not there are passed over. Changes nothing; may be repeated.
+   * Throws E_DATASET_NAME, E_UNKNOWN_DATASET, E_CORRUPT (after whole batches, perhaps).
    */
   scan(dataset: string, options?: ScanOptions): AsyncIterable<Batch>;
-  /** Reads files into `dataset`; durable in the table when it resolves; repeatable, resumable. */
+  /**
+   * Reads `files` (NDJSON, plain or gzip; absolute or relative to the working directory) into the
+   * table of `dataset`, in order. Durable in the table when it resolves; what was committed before a
+   * failure stays. Idempotent by content: called again it goes on where it stopped, and takes in what
+   * was added to the end of a file. Throws E_DATASET_NAME, E_BAD_INPUT, E_CORRUPT, E_CONFLICT.
+   */
   backfill(
     dataset: string,
     files: readonly string[],
     options?: BackfillOptions,
   ): Promise<BackfillReport>;
-  /** Flushes, then runs `sql` by DuckDB; each dataset is a view. E_UNAVAILABLE without DuckDB. */
+  /**
+   * Flushes every dataset, then runs `sql` by DuckDB; each dataset is a view of its current
+   * snapshot, read by DuckDB without hyp's checksums. Changes nothing else; all rows are in memory.
+   * Throws E_USAGE for bad SQL, E_UNAVAILABLE without DuckDB, and what `flush` throws.
+   */
   query(sql: string): Promise<QueryResult>;
-  /** How far every dataset and sink is. Changes nothing; reads no data file. */
+  /**
+   * How far every dataset and sink is, one after another: not one instant. Changes nothing; of the
+   * data files it reads at most one row group per lagging sink. What is damaged is in `problem` and
+   * `lastError`, not thrown.
+   */
   status(): Promise<StoreStatus>;
-  /** Reads and proves everything the store refers to; changes nothing. */
+  /**
+   * Reads and proves everything the store refers to; changes nothing, may be repeated. Damage is in
+   * the findings, not thrown. Of a store at rest: a running daemon may make findings that pass.
+   */
   check(): Promise<CheckReport>;
-  /** Seals this process's spool writer. Idempotent; later calls throw E_CLOSED. */
+  /**
+   * Waits for appends under way and seals this process's spool writer. Idempotent; loses nothing when
+   * it is left out. Appends after it throw E_CLOSED.
+   */
   close(): Promise<void>;
 }

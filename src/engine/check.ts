@@ -42,12 +42,10 @@ class Walk {
   }
 }
 
-/** Who reads a finding has just run `hyp check`. */
+/** A hint for somebody who has just run `hyp check`. */
 function repair(hint: string | undefined): string {
-  const rest = (hint ?? '').replace(/Run `hyp check`(; r|\.)/, (_, next: string) =>
-    next === '; r' ? 'R' : '',
-  );
-  return rest === '' ? 'Restore it from a backup.' : rest;
+  const rest = hint?.replace('Run `hyp check`; restore', 'Restore').replace('Run `hyp check`.', '');
+  return rest === undefined || rest.trim() === '' ? 'Restore it from a backup.' : rest.trim();
 }
 
 /** Walks the tables of `datasets`, the spool and the progress records. */
@@ -92,17 +90,20 @@ async function checkTable(walk: Walk, table: Table): Promise<void> {
   });
   const manifests = await walk.attempt(`manifest list of ${dataset}`, () => table.manifests(head));
   let reached: bigint = head.value.hyp.prunedThrough;
+  // All before the first row is read: commits beside a long walk may trim the manifests of our head.
+  const files: LiveFile[] = [];
   for (const manifest of manifests ?? []) {
-    const files = await walk.attempt(manifest.path, () => table.liveFiles(head, manifest));
+    const found = await walk.attempt(manifest.path, () => table.liveFiles(head, manifest));
     walk.count('manifests');
-    for (const file of files ?? []) {
-      if (file.min !== reached + 1n) {
-        const what = `${dataset} has no rows in (${reached}, ${file.min - 1n}]`;
-        walk.report(file.path, what, 'Rows are missing or double: restore the table.');
-      }
-      reached = file.max;
-      await walk.attempt(file.path, () => checkFile(walk, table, head, file));
+    files.push(...(found ?? []));
+  }
+  for (const file of files) {
+    if (file.min !== reached + 1n) {
+      const what = `${dataset} has no rows in (${reached}, ${file.min - 1n}]`;
+      walk.report(file.path, what, 'Rows are missing or double: restore the table.');
     }
+    reached = file.max;
+    await walk.attempt(file.path, () => checkFile(walk, table, head, file));
   }
   const { maxSeq } = head.value.hyp;
   if (manifests !== undefined && reached !== maxSeq) {
@@ -113,7 +114,7 @@ async function checkTable(walk: Walk, table: Table): Promise<void> {
 
 /** Every row group is read against its sum; its seqs must be exactly those the manifest says. */
 async function checkFile(walk: Walk, table: Table, head: TableHead, file: LiveFile): Promise<void> {
-  const { sums } = file.entry.file;
+  const { sums } = file;
   const footer = await readFooter(table.fs, file.path, sums);
   walk.count('data files');
   let next: bigint = file.min;

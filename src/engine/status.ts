@@ -3,6 +3,7 @@
  * records and spool headers; no manifest and no data file is opened except for the age of a lag.
  * llp/0008
  */
+import { problemText } from '../core/errors.ts';
 import { SEQ_ZERO, toLineage, toSeq } from '../core/ids.ts';
 import type { DatasetName } from '../core/ids.ts';
 import type { Progress } from '../../state/progress.ts';
@@ -18,7 +19,6 @@ import type { EngineContext } from './context.ts';
 import type { Exporter } from './export/exporter.ts';
 import type { Exporters } from './export/exporters.ts';
 import { spoolPending } from './spool-care.ts';
-import { problemText } from './tick.ts';
 
 /** A picture of the whole store. Heads are read one after another: not one instant. */
 export async function storeStatus(

@@ -37,11 +37,20 @@ export interface StoreFile {
 
 /**
  * Makes `root` a store, or finds that it is one already. The parent of `root` must exist. Durable
- * when it resolves; idempotent; two processes that race make one store.
+ * when it resolves; idempotent; two processes that race make one store. E_NOT_A_STORE, E_CORRUPT.
  */
 export async function initStore(fs: DurableFs, root: string, random: Random): Promise<StoreFile> {
   const cut = root.lastIndexOf('/');
-  await mkdirDurable(fs, root.slice(0, cut) || '/', root.slice(cut + 1));
+  const parent = root.slice(0, cut) || '/';
+  try {
+    await mkdirDurable(fs, parent, root.slice(cut + 1));
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause;
+    throw new HypError('E_NOT_A_STORE', `no directory ${parent} to make the store in`, {
+      cause,
+      hint: 'Make that directory, or choose another root.',
+    });
+  }
   const there = await readStoreFile(fs, root);
   if (there !== undefined) return there;
   await assertEmpty(fs, root);
@@ -67,6 +76,7 @@ export async function initStore(fs: DurableFs, root: string, random: Random): Pr
 /** The store at `root`, or undefined when there is none. E_CORRUPT, E_UNSUPPORTED_FORMAT. */
 export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreFile | undefined> {
   const path = `${root}/${STORE_FILE}`;
+  await assertDirectory(fs, root);
   const bytes = (await readFileIfAny(fs, path)) ?? (await madeMeanwhile(fs, root, path));
   if (bytes === undefined) return undefined;
   if (checkSeal(bytes) !== 'whole') throw damaged(path);
@@ -82,6 +92,14 @@ export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreF
     });
   }
   return { storeId: parsed.storeId };
+}
+
+async function assertDirectory(fs: DurableFs, root: string): Promise<void> {
+  const stat = await fs.stat(root);
+  if (stat === undefined || stat.kind === 'directory') return;
+  throw new HypError('E_NOT_A_STORE', `${root} is not a directory`, {
+    hint: 'It was not touched. Choose an empty or new directory for `root`.',
+  });
 }
 
 /** A store that has lost its file is not begun again under another identity; E_CORRUPT. */

@@ -66,12 +66,6 @@ async function exportAll(
   }
 }
 
-/** What was thrown and what to do about it, in one line. */
-export function problemText(error: unknown): string {
-  const { message } = asError(error);
-  return isHypError(error) && error.hint !== undefined ? `${message}. ${error.hint}` : message;
-}
-
 function asError(error: unknown): Error {
   if (isHypError(error)) return error;
   return error instanceof Error ? error : new Error(String(error));

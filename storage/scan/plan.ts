@@ -19,7 +19,7 @@ export async function planScan(
 ): Promise<LiveFile[]> {
   if (after >= through || head.value.hyp.maxSeq <= after) return [];
   const manifests = await table.manifests(head);
-  const found: LiveFile[][] = [];
+  const found: (readonly LiveFile[])[] = [];
   for (let i = manifests.length - 1; i >= 0; i--) {
     const manifest = manifests[i];
     if (manifest === undefined) break;

@@ -73,7 +73,7 @@ async function* scanFile(
   file: LiveFile,
   range: ScanRange,
 ): AsyncGenerator<Batch, void, undefined> {
-  const { sums } = file.entry.file;
+  const { sums } = file;
   const footer: DataFooter = await readFooter(table.fs, file.path, sums);
   const wanted = wantedFields(head, range.columns);
   for (const [index, group] of footer.rowGroups.entries()) {

@@ -20,7 +20,7 @@
 import type { Clock } from '../../src/core/clock.ts';
 import { isMissing, unlinkIfAny } from '../../src/core/durable-fs.ts';
 import type { DurableFs, WriteHandle } from '../../src/core/durable-fs.ts';
-import { HypError } from '../../src/core/errors.ts';
+import { HypError, systemCode } from '../../src/core/errors.ts';
 import type { WriterId } from '../../src/core/ids.ts';
 import { timeUuid } from '../../src/core/random.ts';
 import type { Random } from '../../src/core/random.ts';
@@ -305,7 +305,9 @@ export class Chain {
 
 /** The disk failed before anybody could see the frame. */
 export function unavailable(cause: unknown): HypError {
-  return new HypError('E_UNAVAILABLE', 'the spool cannot be written; the append is not stored', {
+  const code = systemCode(cause);
+  const why = code === undefined ? '' : ` (${code})`;
+  return new HypError('E_UNAVAILABLE', `the spool cannot be written${why}; nothing was stored`, {
     cause,
     hint: 'Free space or mend the disk, then append again.',
   });
@@ -314,6 +316,6 @@ export function unavailable(cause: unknown): HypError {
 function unknown(dir: string, cause: unknown): HypError {
   return new HypError('E_UNKNOWN_OUTCOME', `an append may or may not be stored in ${dir}`, {
     cause,
-    hint: 'Look for its rows before you append them again, or use an idempotency key.',
+    hint: 'Look for its rows before you append them again: they would be in twice.',
   });
 }

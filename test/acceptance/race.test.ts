@@ -1,10 +1,10 @@
 /**
- * Many writers on one table: a daemon (sometimes two), a backfill, two appenders, all killed and
- * paused at random while their leases are stolen. Every acknowledged row must be in the table and
+ * Many writers on one table: a daemon (sometimes two), ticks beside it, a backfill, two appenders,
+ * all killed and paused at random while their leases are stolen. Every acknowledged row must be in the table and
  * at both destinations exactly once. HYP_RACE_SECONDS: how long; HYP_SEED: which course.
  * llp/0003, llp/0008, llp/0012
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
@@ -130,6 +130,15 @@ class Race {
     await this.run(actor, this.startDaemon(), [0, 75]);
   }
 
+  /** As cron runs it beside the daemon: a second process that flushes and exports the same. */
+  async keepTicking(): Promise<void> {
+    const actor = this.actor('tick');
+    while (!this.stopping) {
+      await this.run(actor, asChild(this.on.start(['tick'])), [0, 75]);
+      await wait(300);
+    }
+  }
+
   async keepBackfill(): Promise<void> {
     const actor = this.actor('backfill');
     while (!this.stopping) {
@@ -179,16 +188,26 @@ class Race {
     renameSync(join(this.on.cwd, 'next'), join(this.input, file.name));
   }
 
+  /** Leases are stolen again and again for a while: everyone works at once then. */
+  async rob(): Promise<void> {
+    const endMs = performance.now() + 2_000 * this.random.fraction();
+    do {
+      this.steal();
+      await wait(20);
+    } while (performance.now() < endMs && !this.stopping);
+  }
+
   /** Takes every lease away from whoever holds it; now and then somebody unknown has it then. */
   steal(): void {
-    this.steals += 1;
     const state = join(this.on.root, 'state');
+    this.steals += existsSync(join(state, 'daemon.lock')) ? 1 : 0;
     rmSync(join(state, 'daemon.lock'), { recursive: true, force: true });
     for (const name of readdirSync(join(state, 'leases'))) {
       if (!name.endsWith('.lock')) continue;
       const lock = join(state, 'leases', name);
+      this.steals += 1;
       rmSync(lock, { recursive: true, force: true });
-      if (this.random.fraction() < 0.1) mkdirSync(lock, { recursive: true });
+      if (this.random.fraction() < 0.02) mkdirSync(lock, { recursive: true });
     }
   }
 
@@ -197,7 +216,7 @@ class Race {
     this.paused.add(child);
     child.kill('SIGSTOP');
     if (this.random.fraction() < 0.4) {
-      this.steal();
+      void this.rob();
       if (actor.name === 'daemon') void this.runSecondDaemon();
     }
     await wait(3_000 * this.random.fraction() ** 3);
@@ -213,9 +232,9 @@ class Race {
     });
     const victim = victims[this.random.integer(victims.length)];
     const what = this.random.fraction();
-    if (victim === undefined || what < 0.1) {
-      this.steal();
-    } else if (what < 0.5) {
+    if (victim === undefined || what < 0.2) {
+      void this.rob();
+    } else if (what < 0.6) {
       victim.actor.kills += 1;
       victim.child.kill('SIGKILL');
     } else void this.pause(victim.actor, victim.child);
@@ -226,7 +245,7 @@ class Race {
     this.stopping = true;
     for (const child of this.paused) child.kill('SIGCONT');
     for (const { name, child } of this.actors) {
-      if (name !== 'backfill' && name !== 'hyp append') child?.kill('SIGTERM');
+      if (name.includes('daemon') || name === 'appender') child?.kill('SIGTERM');
     }
     await running;
     await this.on.ok(['backfill', 'events', 'in']);
@@ -256,6 +275,7 @@ test(
     const running = Promise.all([
       race.keepDaemon(),
       race.keepBackfill(),
+      race.keepTicking(),
       race.keepApiAppender(),
       race.keepCliAppender(),
     ]);
@@ -300,7 +320,7 @@ test(
 
     expect(race.sum('kills')).toBeGreaterThan(SECONDS / 2);
     expect(race.sum('pauses')).toBeGreaterThan(SECONDS / 2);
-    expect(race.steals).toBeGreaterThan(SECONDS / 5);
+    expect(race.steals).toBeGreaterThan(SECONDS);
     for (const { name, kills } of race.actors) {
       if (name !== 'second daemon') expect(kills, `kills of ${name}`).toBeGreaterThan(SECONDS / 20);
     }

@@ -112,7 +112,8 @@ export class World {
 
   /**
    * The promise of hyp: seqs are 1 … n without a hole, every acknowledged row is in the table and
-   * at the destination exactly once, and nothing else is. The store proves itself, too.
+   * at the destination exactly once, and nothing else is. Whole units tell of all of it, as those
+   * who read manifests only see it. The store proves itself, too.
    */
   async expectWhole(): Promise<void> {
     const engine = await this.open();
@@ -123,6 +124,7 @@ export class World {
     expectOnce(ids, this);
     const sent = (await exportedRows(this.disk)).map((row) => row.id);
     expect([...sent].sort((a, b) => a - b)).toEqual([...ids].sort((a, b) => a - b));
+    expect(await unitFaults(this.disk, ids.length)).toEqual([]);
     expect((await engine.check()).findings).toEqual([]);
     await engine.close();
   }
@@ -186,6 +188,32 @@ export async function objectKeys(fs: DurableFs, dir = OUT): Promise<string[]> {
   };
   await walk(dir);
   return keys.sort();
+}
+
+/** What is wrong with the units of `events`: each has its manifest, they tile, they own all objects. */
+async function unitFaults(fs: DurableFs, rows: number): Promise<string[]> {
+  if (rows === 0) return [];
+  const dir = `${OUT}/events/_hyp/archive`;
+  const names = await fs.readdir(dir);
+  const faults: string[] = [];
+  const owned: string[] = [];
+  let reached = 0n;
+  for (const name of names) {
+    if (name.endsWith('.plan.json')) {
+      if (!names.includes(name.replace('.plan', ''))) faults.push(`${name} was not completed`);
+      continue;
+    }
+    const { unit } = JSON.parse(Buffer.from(await fs.readFile(`${dir}/${name}`)).toString()) as {
+      unit: { after: string; through: string; parts: { key: string }[] };
+    };
+    if (BigInt(unit.after) !== reached) faults.push(`${name} does not follow ${reached}`);
+    reached = BigInt(unit.through);
+    owned.push(...unit.parts.map((part) => part.key));
+  }
+  if (reached !== BigInt(rows)) faults.push(`manifests reach ${reached} of ${rows}`);
+  const there = (await objectKeys(fs)).filter((key) => key.startsWith('events/'));
+  faults.push(...there.filter((key) => !owned.includes(key)).map((key) => `${key} is nobody's`));
+  return faults;
 }
 
 /** Every row at a destination, with repeats, whatever the format of its object. */

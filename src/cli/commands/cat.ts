@@ -6,7 +6,10 @@ import type { Command } from 'commander';
 import { HypError } from '../../core/errors.ts';
 import { toSeq } from '../../core/ids.ts';
 import type { Seq } from '../../core/ids.ts';
+import { SEQ_COLUMN, columnNamed } from '../../codec/columns.ts';
+import type { Batch } from '../../codec/columns.ts';
 import { encodeNdjson } from '../../codec/ndjson/encode.ts';
+import { omitColumns } from '../../codec/omit.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -25,6 +28,13 @@ function seqOption(name: string, text: string | undefined): Seq | undefined {
   });
 }
 
+/** A row that has a `_hyp_seq` of its own must not have the key twice: readers page by ours. */
+function onlyOurSeq(batch: Batch): Batch {
+  const ours = columnNamed(batch, SEQ_COLUMN);
+  const { rows, columns } = omitColumns(batch, [SEQ_COLUMN]);
+  return { rows, columns: ours === undefined ? columns : [ours, ...columns] };
+}
+
 async function cat(task: Task, dataset: string, options: Options): Promise<number> {
   const after = seqOption('--after', options.after);
   const through = seqOption('--through', options.through);
@@ -36,14 +46,16 @@ async function cat(task: Task, dataset: string, options: Options): Promise<numbe
   const engine = await task.open({ mustExist: true });
   await engine.flush(dataset);
   for await (const batch of engine.scan(dataset, { after, through })) {
-    await task.world.stdout.write(encodeNdjson(batch, { seq: options.seq === true }));
+    const seq = options.seq === true;
+    await task.world.stdout.write(encodeNdjson(seq ? onlyOurSeq(batch) : batch, { seq }));
   }
   return EXIT.ok;
 }
 
 const HELP = `
 The range is (after, through]: --after is exclusive, --through inclusive. With --seq each row has
-its sequence number as _hyp_seq: the last one is the --after of the next call.
+its sequence number as _hyp_seq: the last one is the --after of the next call. A value of its own
+under that name is then left out.
 
 Examples:
   $ hyp cat requests

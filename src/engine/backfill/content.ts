@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { HypError, systemCode } from '../../core/errors.ts';
+import { HypError, isHypError, systemCode } from '../../core/errors.ts';
 import { gunzip } from '../../codec/compression.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -17,7 +17,17 @@ export async function* readContent(
   onStored: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const stored = readStored(path, onStored);
-  yield* (await isGzip(path)) ? gunzip(stored) : stored;
+  if (!(await isGzip(path))) {
+    yield* stored;
+    return;
+  }
+  try {
+    yield* gunzip(stored);
+  } catch (error) {
+    if (!isHypError(error, 'E_BAD_INPUT')) throw error;
+    const { hint, details } = error;
+    throw new HypError('E_BAD_INPUT', `${path}: ${error.message}`, { cause: error, hint, details });
+  }
 }
 
 async function* readStored(
@@ -41,7 +51,10 @@ async function* readStored(
 
 async function isGzip(path: string): Promise<boolean> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new HypError('E_BAD_INPUT', `cannot open ${path}`, { cause, hint: 'Check the path.' });
+    throw new HypError('E_BAD_INPUT', `cannot open ${path}`, {
+      cause,
+      hint: 'Nothing of it was read. Check the path, and that this user may read it.',
+    });
   });
   try {
     const magic = new Uint8Array(2);

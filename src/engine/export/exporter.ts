@@ -211,7 +211,7 @@ export class Exporter {
     const backlog = { watermark, maxSeq: toSeq(maxSeq), storedBytes: 0, ageMs: 0 };
     if (!wait) return exportDue(rotation, backlog, wait);
     const files = await planScan(source.table, source.head, watermark, backlog.maxSeq);
-    const storedBytes = files.reduce((sum, file) => sum + file.entry.file.bytes, 0);
+    const storedBytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const ageMs = await this.ageMs(dataset, watermark);
     return exportDue(rotation, { ...backlog, storedBytes, ageMs }, wait);
   }

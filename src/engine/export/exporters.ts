@@ -3,7 +3,7 @@
  * destinations before their first step.
  * llp/0008
  */
-import { HypError } from '../../core/errors.ts';
+import { HypError, problemText } from '../../core/errors.ts';
 import type { DatasetName, SinkName } from '../../core/ids.ts';
 import type { HypConfig, SinkConfig } from '../../config/config.ts';
 import { createFsSink } from '../../../sinks/fs.ts';
@@ -17,7 +17,6 @@ import {
 import type { RegisteredSink, Registration } from '../../../state/registry.ts';
 import type { ExportReport, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
-import { problemText } from '../tick.ts';
 import { Exporter } from './exporter.ts';
 
 interface Configured {

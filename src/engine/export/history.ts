@@ -18,10 +18,10 @@ import type { UnitSource } from './new-unit.ts';
 /** E_FORK when the commit that the last receipt names is not the one that holds its last row. */
 export async function assertContinues(source: UnitSource, progress: Progress): Promise<void> {
   const last = progress.receipt?.commits.at(-1);
-  if (last === undefined || last.through !== progress.watermark) return;
+  if (last?.through !== progress.watermark) return;
   const { table, head } = source;
   const [file] = await planScan(table, head, toSeq(last.through - 1n), last.through);
-  if (file === undefined || String(file.entry.snapshotId ?? 0n) === last.commitId) return;
+  if (file === undefined || String(file.snapshotId) === last.commitId) return;
   const { dataset, sink, watermark } = progress;
   throw new HypError(
     'E_FORK',

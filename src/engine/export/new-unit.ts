@@ -72,7 +72,7 @@ export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promi
       .filter((file) => file.min <= encoded.through)
       .map((file) => ({
         through: file.max < encoded.through ? file.max : encoded.through,
-        commitId: String(file.entry.snapshotId ?? 0n),
+        commitId: String(file.snapshotId),
       })),
   };
   return { unit, staged };

@@ -7,15 +7,13 @@
 import { toSeq } from '../../core/ids.ts';
 import type { DatasetName, WriterId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { decodeIpc } from '../../codec/arrow-ipc.ts';
-import { batchBytes } from '../../codec/columns.ts';
-import type { Batch } from '../../codec/columns.ts';
 import { SPOOL_DIR } from '../../../storage/layout.ts';
 import type { Move, Positions } from '../../../storage/positions/positions.ts';
 import type { FlushReport } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { commitRows } from './commit-rows.ts';
 import type { DueRows } from './commit-rows.ts';
+import { DueBatches } from './due-batches.ts';
 
 const SOURCE = 'spool/';
 
@@ -64,25 +62,16 @@ async function dueFrames(
   positions: Positions,
 ): Promise<DueRows | undefined> {
   const committed = committedOrdinals(positions);
-  const batches: Batch[] = [];
+  const due = new DueBatches();
   const ends = new Map<WriterId, bigint>();
-  let rows = 0;
-  let bytes = 0;
   for await (const frame of context.spool.due(dataset, committed)) {
     const size = frame.payload.length;
-    if (rows > 0 && (rows + frame.rows > LIMITS.batchRows || bytes + size > LIMITS.batchBytes)) {
-      break;
-    }
-    let decoded = 0;
-    for (const batch of decodeIpc(frame.payload)) {
-      batches.push(batch);
-      decoded += batchBytes(batch);
-      rows += batch.rows;
-    }
-    // A frame of one row is mostly heads, and costs memory in their proportion, not in its values'.
-    bytes += Math.max(size, decoded);
+    const full = due.rows + frame.rows > LIMITS.batchRows || due.bytes + size > LIMITS.batchBytes;
+    if (due.rows > 0 && full) break;
+    due.add(frame.payload);
     ends.set(frame.writer, frame.ordinal);
   }
+  const { bytes } = due;
   context.observe({ type: 'buffer', name: 'flush', bytes, limitBytes: FLUSH_BUFFER_LIMIT });
   if (ends.size === 0) return undefined;
   const moves = [...ends].map(([writer, through]): Move => {
@@ -91,7 +80,7 @@ async function dueFrames(
     const to = { source, through, digest: '' };
     return { source, from: from === 0n ? undefined : from, to, finished: false };
   });
-  return { batches, moves, drop: await goneWriters(context, positions) };
+  return { batches: due.end(), moves, drop: await goneWriters(context, positions) };
 }
 
 /** One frame may come on top of a full batch: it is read before it is known to be too much. */

@@ -35,6 +35,14 @@ describe('row groups', () => {
     }
   });
 
+  it('join small slices while they wait, each row a few times only', () => {
+    const cutter = cutRowGroups({ rows: 20_000, bytes: 1_000_000_000 });
+    for (let row = 0; row < 3_000; row++) cutter.add(texts(1, 10));
+    const slices = cutter.rest() ?? [];
+    expect(slices.reduce((sum, slice) => sum + slice.rows, 0)).toBe(3_000);
+    expect(slices.length).toBeLessThan(24);
+  });
+
   it('count what waits, and what waits does not keep its whole batch in memory', () => {
     const cutter = cutRowGroups({ rows: 1_000, bytes: 1_000_000 });
     cutter.add(texts(600, 100));
