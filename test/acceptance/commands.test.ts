@@ -198,6 +198,7 @@ describe('hyp status', () => {
       spoolBytes: expect.any(Number) as number,
       spoolRows: 2,
       rescuedRows: 0,
+      problem: null,
     });
     expect(status.sinks).toEqual([
       {
@@ -207,6 +208,7 @@ describe('hyp status', () => {
         datasets: [
           {
             dataset: 'events',
+            state: 'idle',
             watermark: '3',
             lagRows: 0,
             lagSeconds: 0,

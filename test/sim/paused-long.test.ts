@@ -51,12 +51,14 @@ test(
     const places = await everyPause(async (pauseHere) => {
       const world = new World();
       await closedWriter(world, 3);
+      // Its directory is there already: a new one would sync the names in the spool by the way.
+      const other = await world.open({ leases });
+      await world.append(other, 1);
       const process = world.disk.process();
       const fs = pauseHere(process, () => {
         process.kill();
       });
       await dies(async () => (await world.open({ fs, leases })).flush());
-      const other = await world.open({ leases });
       await world.append(other, 1);
       await other.flush('events');
       world.disk.crash(LOSE_ALL);

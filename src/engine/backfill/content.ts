@@ -9,7 +9,8 @@ import { open } from 'node:fs/promises';
 import { HypError, isHypError, systemCode } from '../../core/errors.ts';
 import { gunzip } from '../../codec/compression.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
+/** What its lines cost once decoded is bounded by it: a file of bad lines is many rejects (I13). */
+const CHUNK_BYTES = 256 * 1024;
 
 /** Content of `path` from its first byte. E_BAD_INPUT when it cannot be read or unpacked. */
 export async function* readContent(
