@@ -26,7 +26,6 @@ export const ERROR_KINDS = {
   E_CONFLICT: 'conflict',
   E_HELD: 'unavailable',
   E_UNAVAILABLE: 'unavailable',
-  E_SPOOL_FULL: 'unavailable',
   E_UNSUPPORTED_FS: 'refused',
   E_UNSUPPORTED_FORMAT: 'refused',
   E_PARKED: 'refused',

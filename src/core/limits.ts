@@ -18,7 +18,6 @@ export const LIMITS = {
   /** The largest row with a thousand columns around it. */
   frameBytes: 9 * MIB,
   segmentBytes: 64 * MIB,
-  spoolBytes: 2048 * MIB,
   batchRows: 100_000,
   batchBytes: 32 * MIB,
   rowGroupRows: 20_000,

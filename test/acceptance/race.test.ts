@@ -75,6 +75,8 @@ class Race {
   steals = 0;
   twoDaemons = 0;
   stopping = false;
+  /** What runs beside the actors. */
+  readonly #others: Promise<unknown>[] = [];
   #filesMade = 0;
   #nextFileId = FILE_IDS;
   #nextCliId = CLI_IDS;
@@ -216,8 +218,8 @@ class Race {
     this.paused.add(child);
     child.kill('SIGSTOP');
     if (this.random.fraction() < 0.4) {
-      void this.rob();
-      if (actor.name === 'daemon') void this.runSecondDaemon();
+      this.#others.push(this.rob());
+      if (actor.name === 'daemon') this.#others.push(this.runSecondDaemon());
     }
     await wait(3_000 * this.random.fraction() ** 3);
     this.paused.delete(child);
@@ -233,11 +235,11 @@ class Race {
     const victim = victims[this.random.integer(victims.length)];
     const what = this.random.fraction();
     if (victim === undefined || what < 0.2) {
-      void this.rob();
+      this.#others.push(this.rob());
     } else if (what < 0.6) {
       victim.actor.kills += 1;
       victim.child.kill('SIGKILL');
-    } else void this.pause(victim.actor, victim.child);
+    } else this.#others.push(this.pause(victim.actor, victim.child));
   }
 
   /** Nobody is hurt any more: everyone finishes what it does. */
@@ -248,6 +250,7 @@ class Race {
       if (name.includes('daemon') || name === 'appender') child?.kill('SIGTERM');
     }
     await running;
+    await Promise.all(this.#others);
     await this.on.ok(['backfill', 'events', 'in']);
   }
 
