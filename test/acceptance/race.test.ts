@@ -232,7 +232,9 @@ class Race {
       const { child } = actor;
       return child?.running === true && !this.paused.has(child) ? [{ actor, child }] : [];
     });
-    const victim = victims[this.random.integer(victims.length)];
+    // Every other time it hits the one that was killed least, so that nobody is spared.
+    victims.sort((a, b) => a.actor.kills - b.actor.kills);
+    const victim = victims[this.random.integer(this.random.fraction() < 0.5 ? 1 : victims.length)];
     const what = this.random.fraction();
     if (victim === undefined || what < 0.2) {
       this.#others.push(this.rob());
