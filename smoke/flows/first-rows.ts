@@ -69,6 +69,7 @@ async function expectStatus(cwd: string): Promise<void> {
     'lineage',
     'maxSeq',
     'name',
+    'problem',
     'prunedThrough',
     'rescuedRows',
     'rows',
@@ -87,6 +88,7 @@ async function expectStatus(cwd: string): Promise<void> {
   expectEqual('what the sink has of it', sink?.datasets, [
     {
       dataset: 'requests',
+      state: 'idle',
       watermark: '3',
       lagRows: 0,
       lagSeconds: 0,

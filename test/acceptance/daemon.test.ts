@@ -41,7 +41,7 @@ daemon: { tick: 50ms, http: "127.0.0.1:0", drain: ${more.drain ?? '60s'} }
 `;
 }
 
-const ROWS = 150_000;
+const ROWS = 100_000;
 
 async function startDaemon(on: Site): Promise<{ daemon: Started; url: string; pid: number }> {
   const daemon = on.start(['daemon', '--json']);

@@ -180,8 +180,8 @@ sinks:
 const BUFFERS = {
   'ndjson line': 8,
   'ndjson batch': 8,
-  'spool group': 8,
-  flush: 4,
+  'spool group': 6,
+  flush: 2,
   'parquet row group': 4,
   'export parts': 4,
 };
@@ -203,12 +203,12 @@ function sinkTo(dir: string, name: string, format: SinkConfig['format']): SinkCo
 /** The largest rows there may be, the widest, a row with too many columns, and many small ones. */
 function* hugeRows(): Generator<string> {
   let id = 0;
-  for (let at = 0; at < 8; at++) {
+  for (let at = 0; at < 6; at++) {
     const head = `{"id":${++id},"kind":"large","text":"`;
     yield `${head}${'x'.repeat(LIMITS.rowBytes - head.length - 2)}"}\n`;
   }
   const names = Array.from({ length: LIMITS.columns - 10 }, (_, at) => `column_${at}`);
-  for (let at = 0; at < 400; at++) {
+  for (let at = 0; at < 200; at++) {
     const values = names.map((name, column) => `"${name}":"${at * column} and more text"`);
     yield `{"id":${++id},"kind":"wide","n":${at},${values.join(',')}}\n`;
   }
