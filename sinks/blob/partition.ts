@@ -12,7 +12,8 @@
  * llp/0009
  */
 import { columnNamed } from '../../src/codec/columns.ts';
-import type { Batch } from '../../src/codec/columns.ts';
+import type { CodedBatch } from '../../src/codec/columns.ts';
+import { plainColumn } from '../../src/codec/dictionary.ts';
 import { HypError } from '../../src/core/errors.ts';
 import { defined, invariant } from '../../src/core/invariant.ts';
 import { PREFIX_BYTES } from './object-key.ts';
@@ -142,19 +143,28 @@ interface Grouping {
  */
 export function splitByPartition(
   template: PartitionTemplate,
-  batch: Batch,
+  batch: CodedBatch,
 ): Map<string, Int32Array> {
   if (batch.rows === 0) return new Map();
+  if (template.segments.length === 0) return new Map([['', allRows(batch.rows)]]);
   const texts = new Map<PartitionField, ColumnTexts>();
   let grouping: Grouping = { groups: new Int32Array(batch.rows), firstRows: [0] };
   for (const piece of template.segments.flat()) {
     if (typeof piece === 'string') continue;
-    const found = columnTexts(columnNamed(batch, piece.column), piece.unit, batch.rows);
+    const column = columnNamed(batch, piece.column);
+    const plain = column && plainColumn(column, batch.rows);
+    const found = columnTexts(plain, piece.unit, batch.rows);
     texts.set(piece, found);
     grouping = refine(grouping, found);
   }
   const paths = grouping.firstRows.map((row) => pathOf(template, texts, row));
   return rowsByPath(grouping.groups, paths);
+}
+
+function allRows(rows: number): Int32Array {
+  const all = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) all[row] = row;
+  return all;
 }
 
 /** Groups that agree in one more column; numbers stay dense, so they never overflow. */

@@ -10,6 +10,7 @@ import type { ColumnType } from './columns.ts';
 import {
   byteField,
   intField,
+  longField,
   shortField,
   tableField,
   tablesField,
@@ -39,6 +40,8 @@ interface ArrowType {
   readonly tag: number;
   readonly fields: FlatTable;
 }
+
+const INT_BITS = 32;
 
 const UTF8: ArrowType = { tag: ARROW_UTF8, fields: [] };
 
@@ -70,7 +73,22 @@ function keyValue(key: string, value: string): FlatTable {
   ];
 }
 
-function fieldTable(column: ColumnShape): FlatTable {
+/** DictionaryEncoding: ids are the columns' places, codes are int32. */
+function dictionaryTable(id: number): FlatField {
+  const index: FlatTable = [
+    { is: 'int', value: INT_BITS },
+    { is: 'byte', value: 1 },
+  ];
+  return {
+    is: 'table',
+    fields: [
+      { is: 'long', value: id },
+      { is: 'table', fields: index },
+    ],
+  };
+}
+
+function fieldTable(column: ColumnShape, dictionaryId: number | undefined): FlatTable {
   const arrow = ARROW_TYPES[column.type];
   const metadata = [keyValue(TYPE_KEY, column.type)];
   if (column.fieldId !== undefined) {
@@ -81,20 +99,31 @@ function fieldTable(column: ColumnShape): FlatTable {
     { is: 'byte', value: column.name === SEQ_COLUMN ? 0 : 1 },
     { is: 'byte', value: arrow.tag },
     { is: 'table', fields: arrow.fields },
-    undefined,
+    dictionaryId === undefined ? undefined : dictionaryTable(dictionaryId),
     // Some readers refuse a field whose list of children is absent rather than empty.
     { is: 'tables', items: [] },
     { is: 'tables', items: metadata },
   ];
 }
 
-/** The Schema table for these columns; only `_hyp_seq` is required, all others may be null. */
-export function schemaTable(columns: readonly ColumnShape[]): FlatField {
+/**
+ * The Schema table for these columns; only `_hyp_seq` is required, all others may be null. Text
+ * columns whose place is in `coded` are dictionary-encoded.
+ */
+export function schemaTable(
+  columns: readonly ColumnShape[],
+  coded: ReadonlySet<number> = new Set(),
+): FlatField {
   return {
     is: 'table',
     fields: [
       { is: 'short', value: 0 },
-      { is: 'tables', items: columns.map(fieldTable) },
+      {
+        is: 'tables',
+        items: columns.map((column, index) =>
+          fieldTable(column, coded.has(index) ? index : undefined),
+        ),
+      },
     ],
   };
 }
@@ -102,7 +131,7 @@ export function schemaTable(columns: readonly ColumnShape[]): FlatField {
 /** The type Arrow itself states, or undefined when it is none of ours. */
 function arrowType(field: FlatView): ColumnType | undefined {
   const type = tableField(field, 3);
-  if (type === undefined || tableField(field, 4) !== undefined) return undefined;
+  if (type === undefined) return undefined;
   switch (byteField(field, 2, 0)) {
     case ARROW_BOOL:
       return 'boolean';
@@ -121,7 +150,25 @@ function arrowType(field: FlatView): ColumnType | undefined {
   }
 }
 
-function columnShape(field: FlatView): ColumnShape {
+/** A column of a stream, with the id of its dictionary where it has one. */
+export interface StreamColumn extends ColumnShape {
+  readonly dictionary: number | undefined;
+}
+
+/** The id of a field's dictionary of int32 codes. */
+function dictionaryOf(field: FlatView, type: ColumnType): number | undefined {
+  const encoding = tableField(field, 4);
+  if (encoding === undefined) return undefined;
+  const index = tableField(encoding, 1);
+  // Codes are int32 where nothing is stated.
+  const bits = index === undefined ? INT_BITS : intField(index, 0, 0);
+  if (bits !== INT_BITS || type !== 'string') {
+    throw new HypError('E_UNSUPPORTED_FORMAT', 'a dictionary of an unsupported kind');
+  }
+  return longField(encoding, 0, 0);
+}
+
+function streamColumn(field: FlatView): StreamColumn {
   const name = textField(field, 0) ?? '';
   const metadata = new Map(
     tablesField(field, 6).map((entry) => [textField(entry, 0), textField(entry, 1)]),
@@ -135,13 +182,14 @@ function columnShape(field: FlatView): ColumnShape {
     name,
     type: type === 'string' && metadata.get(TYPE_KEY) === 'json' ? 'json' : type,
     fieldId: id !== undefined && /^\d{1,10}$/.test(id) ? Number(id) : undefined,
+    dictionary: dictionaryOf(field, type),
   };
 }
 
 /** Throws E_UNSUPPORTED_FORMAT for types that are not ours. */
-export function columnShapes(schema: FlatView): readonly ColumnShape[] {
+export function streamColumns(schema: FlatView): readonly StreamColumn[] {
   if (shortField(schema, 0, 0) !== 0) {
     throw new HypError('E_UNSUPPORTED_FORMAT', 'big-endian Arrow data');
   }
-  return tablesField(schema, 1).map(columnShape);
+  return tablesField(schema, 1).map(streamColumn);
 }

@@ -49,6 +49,22 @@ export interface TextColumn extends ColumnBase {
 /** One column of a batch; bit and value positions count from 0 at the batch's first row. */
 export type Column = BooleanColumn | LongColumn | DoubleColumn | TextColumn;
 
+/** Text whose values stand once each in `entries`: what is done per value is done once per entry. */
+export interface DictionaryColumn extends ColumnBase {
+  readonly type: 'string' | 'json';
+  /** One per row, its place in `entries`; without meaning where null. */
+  readonly codes: Int32Array;
+  readonly entries: TextEntries;
+}
+
+export interface TextEntries {
+  readonly count: number;
+  /** count + 1 positions in `values`; the first need not be 0. */
+  readonly offsets: Int32Array;
+  /** Valid UTF-8. */
+  readonly values: Uint8Array;
+}
+
 /**
  * Rows in columns of equal length. A batch of a scan has rows in seq order without a hole and the
  * long column `_hyp_seq`; its buffers may be shared with other batches and must not be written.
@@ -58,6 +74,12 @@ export interface Batch {
   readonly columns: readonly Column[];
 }
 
+/** A batch whose text may stand in dictionaries, for readers that gain by it (export). */
+export interface CodedBatch {
+  readonly rows: number;
+  readonly columns: readonly (Column | DictionaryColumn)[];
+}
+
 /** Columns hyp adds to every table; names that begin with `_hyp_` are reserved. */
 export const SEQ_COLUMN = '_hyp_seq';
 export const INGESTED_AT_COLUMN = '_hyp_ingested_at';
@@ -65,13 +87,16 @@ export const RESCUED_COLUMN = '_hyp_rescued';
 export const RESERVED_PREFIX = '_hyp_';
 
 /** True when row `row` of `column` holds a value. */
-export function isValid(column: Column, row: number): boolean {
+export function isValid(column: Pick<ColumnBase, 'validity'>, row: number): boolean {
   if (column.validity === undefined) return true;
   return ((column.validity[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
 }
 
 /** The column of that name, or undefined. */
-export function columnNamed(batch: Batch, name: string): Column | undefined {
+export function columnNamed<C extends { readonly name: string }>(
+  batch: { readonly columns: readonly C[] },
+  name: string,
+): C | undefined {
   return batch.columns.find((column) => column.name === name);
 }
 
@@ -112,10 +137,20 @@ function countNulls(validity: Uint8Array | undefined, rows: number): number {
   return nulls;
 }
 
-function sliceColumn(column: Column, from: number, rows: number): Column {
-  const sliced = column.validity && sliceBits(column.validity, from, rows);
+/** Rows `from` … `from + rows` of a validity bitmap, and how many of them are null. */
+export function sliceValidity(
+  bits: Uint8Array | undefined,
+  from: number,
+  rows: number,
+): Pick<ColumnBase, 'validity' | 'nullCount'> {
+  const sliced = bits && sliceBits(bits, from, rows);
   const nullCount = countNulls(sliced, rows);
-  const validity = nullCount === 0 ? undefined : sliced;
+  return { nullCount, validity: nullCount === 0 ? undefined : sliced };
+}
+
+/** Rows `from` … `from + rows`, sharing buffers where it can. */
+export function sliceColumn(column: Column, from: number, rows: number): Column {
+  const { validity, nullCount } = sliceValidity(column.validity, from, rows);
   switch (column.type) {
     case 'boolean':
       return { ...column, validity, nullCount, values: sliceBits(column.values, from, rows) };

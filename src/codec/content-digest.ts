@@ -10,10 +10,18 @@
 import { HypError } from '../core/errors.ts';
 import { defined, invariant } from '../core/invariant.ts';
 import { SEQ_COLUMN, columnNamed } from './columns.ts';
-import type { Batch, BooleanColumn, Column, LongColumn, TextColumn } from './columns.ts';
+import type {
+  BooleanColumn,
+  CodedBatch,
+  Column,
+  DictionaryColumn,
+  LongColumn,
+  TextColumn,
+} from './columns.ts';
 import {
   LANE_ROWS,
   addBytes,
+  addLane,
   addWords,
   clearLanes,
   finishRow,
@@ -47,8 +55,24 @@ function addBooleans({ validity, values }: BooleanColumn, hash: ValueHash): AddR
   };
 }
 
-function addLongs({ validity, values }: LongColumn, hash: ValueHash): AddRows {
+/** True when all of them are the same: one clock stamps the rows of a commit. */
+function isConstant(halves: Int32Array): boolean {
+  for (let i = 2; i < halves.length; i += 2) {
+    if (halves[i] !== halves[0] || halves[i + 1] !== halves[1]) return false;
+  }
+  return true;
+}
+
+function addLongs({ validity, values }: LongColumn, lanes: Lanes, fieldId: number): AddRows {
   const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+  if (validity === undefined && isConstant(halves)) {
+    const known = newLanes(1);
+    addWords(valueHash(known, KIND.long, fieldId), 0, halves[0] ?? 0, halves[1] ?? 0);
+    return (_from, rows) => {
+      for (let i = 0; i < rows; i++) addLane(lanes, i, known, 0);
+    };
+  }
+  const hash = valueHash(lanes, KIND.long, fieldId);
   return (from, rows) => {
     for (let i = 0; i < rows; i++) {
       const row = from + i;
@@ -87,14 +111,33 @@ function addTexts({ validity, offsets, values }: TextColumn, hash: ValueHash): A
   };
 }
 
-function adderOf(column: Column, lanes: Lanes): AddRows {
+/** Each entry is hashed once; a row adds the hash of its entry. */
+function addCodes(column: DictionaryColumn, lanes: Lanes, fieldId: number): AddRows {
+  const { validity, codes, entries } = column;
+  const { buffer, byteOffset, byteLength } = entries.values;
+  const view = new DataView(buffer, byteOffset, byteLength);
+  const known = newLanes(entries.count);
+  const hash = valueHash(known, KIND.text, fieldId);
+  for (let i = 0; i < entries.count; i++) {
+    addBytes(hash, i, view, entries.offsets[i] ?? 0, entries.offsets[i + 1] ?? 0);
+  }
+  return (from, rows) => {
+    for (let i = 0; i < rows; i++) {
+      const row = from + i;
+      if (!isNull(validity, row)) addLane(lanes, i, known, codes[row] ?? 0);
+    }
+  };
+}
+
+function adderOf(column: Column | DictionaryColumn, lanes: Lanes): AddRows {
   const id = defined(column.fieldId, `column ${column.name} has a field id when it is digested`);
+  if ('codes' in column) return addCodes(column, lanes, id);
   switch (column.type) {
     case 'boolean':
       return addBooleans(column, valueHash(lanes, KIND.boolean, id));
     case 'long':
     case 'timestamptz':
-      return addLongs(column, valueHash(lanes, KIND.long, id));
+      return addLongs(column, lanes, id);
     case 'double':
       return addDoubles(column.validity, column.values, valueHash(lanes, KIND.double, id));
     case 'string':
@@ -103,7 +146,7 @@ function adderOf(column: Column, lanes: Lanes): AddRows {
   }
 }
 
-function seqHalves(batch: Batch): Int32Array {
+function seqHalves(batch: CodedBatch): Int32Array {
   const seq = columnNamed(batch, SEQ_COLUMN);
   invariant(seq?.type === 'long' && seq.nullCount === 0, 'rows have a seq when they are digested');
   const { buffer, byteOffset, length } = seq.values;
@@ -129,7 +172,7 @@ function sumLanes(lanes: Lanes, rows: number): bigint {
  * The content digest of the rows of `batch`, 0 … 2^128 - 1; 0n for no rows. Every column needs its
  * field id, and `_hyp_seq` must be there without nulls: it is the seq of a row, not a value of it.
  */
-export function contentDigest(batch: Batch): bigint {
+export function contentDigest(batch: CodedBatch): bigint {
   if (batch.rows === 0) return 0n;
   const seq = seqHalves(batch);
   const lanes = newLanes();

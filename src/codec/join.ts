@@ -4,7 +4,8 @@
  * Not its job: how many to join (the caller bounds what waits).
  * llp/0004
  */
-import { decodeIpc, encodeIpcJoined } from './arrow-ipc.ts';
+import { encodeIpcJoined } from './arrow-ipc.ts';
+import { decodeIpc } from './arrow-read.ts';
 import { invariant } from '../core/invariant.ts';
 import type { Batch } from './columns.ts';
 

@@ -6,8 +6,9 @@
  * llp/0005
  */
 import { HypError, isHypError } from '../core/errors.ts';
-import { decodeIpc } from './arrow-ipc.ts';
-import type { Batch, Column } from './columns.ts';
+import { encodeSchema } from './arrow-ipc.ts';
+import { decodeCodedIpc } from './arrow-read.ts';
+import type { CodedBatch, Column, DictionaryColumn } from './columns.ts';
 import { isValid } from './columns.ts';
 import { PARQUET_MAGIC, buildFooter, moveRowGroup } from './parquet-footer.ts';
 import type { FileColumn, FileRowGroup } from './parquet-footer.ts';
@@ -20,6 +21,22 @@ export interface RowGroupBytes {
   readonly pages: Uint8Array;
   /** Columns to decode, by position in `columns`; default all. */
   readonly chosen?: readonly number[];
+  /** Text that stands in a dictionary in the file stays in one. Default: all text is plain. */
+  readonly coded?: boolean | undefined;
+}
+
+/** Makes the decoder leave text in dictionaries where it finds it so. */
+function codedSchema(
+  columns: readonly FileColumn[],
+  dictionaries: ReadonlySet<number>,
+): Uint8Array | undefined {
+  const coded = new Set(
+    [...dictionaries].filter((place) => {
+      const type = columns[place]?.type;
+      return type === 'string' || type === 'json';
+    }),
+  );
+  return coded.size === 0 ? undefined : encodeSchema(columns, coded);
 }
 
 /** A file of this one row group and the chosen columns. */
@@ -30,30 +47,39 @@ function smallFile(source: RowGroupBytes, chosen: readonly number[]): Uint8Array
     ordinal: 0,
     chosen,
   });
+  const kept = chosen.flatMap((index) => columns[index] ?? []);
   const footer = buildFooter({
-    columns: chosen.flatMap((index) => columns[index] ?? []),
+    columns: kept,
     rowGroups: [struct],
     createdBy: undefined,
+    arrowSchema: source.coded === true ? codedSchema(kept, struct.dictionaries) : undefined,
   });
   return Buffer.concat([PARQUET_MAGIC, pages, footer]);
 }
 
 /** The decoder leaves what it finds in the place of a null; a batch has zeros there. */
-function clearNulls(column: Column, rows: number): void {
-  if (column.nullCount === 0 || 'offsets' in column || column.type === 'boolean') return;
-  for (let row = 0; row < rows; row++) {
-    if (isValid(column, row)) continue;
-    if (column.type === 'double') column.values[row] = 0;
-    else column.values[row] = 0n;
+function clearNulls(column: Column | DictionaryColumn, rows: number): void {
+  const { validity } = column;
+  if (validity === undefined || 'offsets' in column || 'codes' in column) return;
+  if (column.type === 'boolean') return;
+  for (let byte = 0; byte << 3 < rows; byte++) {
+    if (validity[byte] === 0xff) continue;
+    for (let row = byte << 3; row < Math.min(rows, (byte + 1) << 3); row++) {
+      if (isValid(column, row)) continue;
+      if (column.type === 'double') column.values[row] = 0;
+      else column.values[row] = 0n;
+    }
   }
 }
 
 /** Name, id and type are the file's: in Arrow a json column is a string. */
-function asStated(decoded: Column, stated: FileColumn): Column {
+function asStated(
+  decoded: Column | DictionaryColumn,
+  stated: FileColumn,
+): Column | DictionaryColumn {
   const { name, fieldId, type } = stated;
-  if ('offsets' in decoded && (type === 'string' || type === 'json')) {
-    return { ...decoded, name, fieldId, type };
-  }
+  const text = 'offsets' in decoded || 'codes' in decoded;
+  if (text && (type === 'string' || type === 'json')) return { ...decoded, name, fieldId, type };
   if (decoded.type !== type) throw new HypError('E_CORRUPT', `a column of another type: ${name}`);
   return { ...decoded, name, fieldId };
 }
@@ -62,7 +88,7 @@ function asStated(decoded: Column, stated: FileColumn): Column {
  * The rows of one row group. Throws E_CORRUPT when the pages cannot be decoded: with pages that
  * were proven by a sum that means the file was written so.
  */
-export async function decodeRowGroup(source: RowGroupBytes): Promise<Batch> {
+export async function decodeRowGroup(source: RowGroupBytes): Promise<CodedBatch> {
   const { columns, group } = source;
   const chosen = source.chosen ?? columns.map((_, index) => index);
   if (chosen.length === 0 || group.rows === 0) return { rows: group.rows, columns: [] };
@@ -76,7 +102,7 @@ export async function decodeRowGroup(source: RowGroupBytes): Promise<Batch> {
     if (isHypError(cause)) throw cause;
     throw new HypError('E_CORRUPT', 'a row group cannot be decoded', { cause });
   }
-  const [batch, ...others] = decodeIpc(stream);
+  const [batch, ...others] = decodeCodedIpc(stream);
   if (batch?.rows !== group.rows || others.length > 0) {
     throw new HypError('E_CORRUPT', 'a row group has other rows than its footer says');
   }

@@ -17,6 +17,8 @@ export const PARQUET_MAGIC = Uint8Array.of(0x50, 0x41, 0x52, 0x31);
 export const TAIL_BYTES = 8;
 /** Key whose value lists the field ids of json columns: others see strings. */
 const JSON_KEY = 'hyp.json';
+/** Key of the Arrow schema a reader should answer with, as base64. */
+const ARROW_KEY = 'ARROW:schema';
 
 const FILE = { version: 1, schema: 2, rows: 3, groups: 4, pairs: 5, createdBy: 6, orders: 7 };
 const ELEMENT = { type: 1, repetition: 3, name: 4, children: 5, converted: 6, id: 9, logical: 10 };
@@ -61,6 +63,8 @@ export interface FileRowGroup {
 export interface PlacedRowGroup {
   readonly rows: number;
   readonly struct: Uint8Array;
+  /** Places of the columns that have a dictionary. */
+  readonly dictionaries: ReadonlySet<number>;
 }
 
 export interface ParquetFooter {
@@ -295,6 +299,11 @@ export function moveRowGroup(
   const fields = new Map(readThrift(group.struct));
   const all = listOf(fields, GROUP.chunks);
   const chunks = move.chosen?.flatMap((index) => all[index] ?? []) ?? all;
+  const dictionaries = new Set(
+    chunks.flatMap((chunk, place) =>
+      (longOf(chunkMeta(chunk), META.dictionaryPage) ?? 0) > 0 ? place : [],
+    ),
+  );
   fields.set(GROUP.chunks, {
     is: 'list',
     of: THRIFT_STRUCT,
@@ -303,16 +312,27 @@ export function moveRowGroup(
   const at = longOf(fields, GROUP.offset);
   if (at !== undefined) fields.set(GROUP.offset, i64(at + move.shift));
   if (fields.has(GROUP.ordinal)) fields.set(GROUP.ordinal, { is: 'i16', value: move.ordinal });
-  return { rows: group.rows, struct: writeThrift(fields) };
+  return { rows: group.rows, struct: writeThrift(fields), dictionaries };
 }
 
-/** Metadata and tail of a file of these columns and row groups. */
+function keyValue(key: string, value: string): ThriftStruct {
+  return new Map([
+    [1, binary(key)],
+    [2, binary(value)],
+  ]);
+}
+
+/**
+ * Metadata and tail of a file of these columns and row groups. `arrowSchema`: the message with the
+ * Arrow types readers should answer with (arrow-ipc), none by default.
+ */
 export function buildFooter(file: {
   readonly columns: readonly FileColumn[];
   readonly rowGroups: readonly PlacedRowGroup[];
   readonly createdBy: ThriftValue | undefined;
+  readonly arrowSchema?: Uint8Array | undefined;
 }): Uint8Array {
-  const { columns, rowGroups, createdBy } = file;
+  const { columns, rowGroups, createdBy, arrowSchema } = file;
   const root: ThriftStruct = new Map([
     [ELEMENT.name, binary('schema')],
     [ELEMENT.children, i32(columns.length)],
@@ -326,13 +346,11 @@ export function buildFooter(file: {
     [FILE.groups, { is: 'list', of: THRIFT_STRUCT, items: groups }],
   ]);
   const json = columns.flatMap((column) => (column.type === 'json' ? column.fieldId : []) ?? []);
-  if (json.length > 0) {
-    const pair = new Map([
-      [1, binary(JSON_KEY)],
-      [2, binary(json.join(','))],
-    ]);
-    fields.set(FILE.pairs, structs([pair]));
+  const pairs = json.length > 0 ? [keyValue(JSON_KEY, json.join(','))] : [];
+  if (arrowSchema !== undefined) {
+    pairs.push(keyValue(ARROW_KEY, Buffer.from(arrowSchema).toString('base64')));
   }
+  if (pairs.length > 0) fields.set(FILE.pairs, structs(pairs));
   if (createdBy !== undefined) fields.set(FILE.createdBy, createdBy);
   // Without an order readers ignore min and max; TypeDefinedOrder is the empty struct 1.
   const order: ThriftStruct = new Map([[1, { is: 'struct', fields: new Map() }]]);

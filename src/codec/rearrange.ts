@@ -123,11 +123,20 @@ export function takeRows(batch: Batch, rows: Int32Array | readonly number[]): Ba
   };
 }
 
-function takeColumn(column: Column, rows: Int32Array): Column {
-  const taken = column.validity === undefined ? undefined : takeBits(column.validity, rows);
+/** The bits of the given rows of a validity bitmap, and how many of them are null. */
+export function takeValidity(
+  bits: Uint8Array | undefined,
+  rows: Int32Array,
+): { readonly validity: Uint8Array | undefined; readonly nullCount: number } {
+  const taken = bits && takeBits(bits, rows);
   const nullCount = taken === undefined ? 0 : rows.length - taken.count;
-  const validity = nullCount === 0 ? undefined : taken?.bits;
-  const base = { name: column.name, fieldId: column.fieldId, validity, nullCount };
+  return { nullCount, validity: nullCount === 0 ? undefined : taken?.bits };
+}
+
+/** The given rows of one column; see `takeRows`. */
+export function takeColumn(column: Column, rows: Int32Array): Column {
+  const { name, fieldId } = column;
+  const base = { name, fieldId, ...takeValidity(column.validity, rows) };
   switch (column.type) {
     case 'boolean':
       return { ...base, type: column.type, values: takeBits(column.values, rows).bits };

@@ -15,7 +15,7 @@ const C4 = 0xa1e38b93;
 /** Rows hashed together: their lanes stay in the first-level cache. */
 export const LANE_ROWS = 1024;
 
-/** One accumulator of four lanes for each of LANE_ROWS rows. */
+/** One accumulator of four lanes for each of so many rows. */
 export interface Lanes {
   readonly a: Uint32Array;
   readonly b: Uint32Array;
@@ -32,12 +32,12 @@ export interface ValueHash {
   readonly d: number;
 }
 
-export function newLanes(): Lanes {
+export function newLanes(rows = LANE_ROWS): Lanes {
   return {
-    a: new Uint32Array(LANE_ROWS),
-    b: new Uint32Array(LANE_ROWS),
-    c: new Uint32Array(LANE_ROWS),
-    d: new Uint32Array(LANE_ROWS),
+    a: new Uint32Array(rows),
+    b: new Uint32Array(rows),
+    c: new Uint32Array(rows),
+    d: new Uint32Array(rows),
   };
 }
 
@@ -91,7 +91,10 @@ function mix4(h: number, k: number, next: number): number {
   return (Math.imul(((x << 13) | (x >>> 19)) + next, 5) + 0x32ac3b17) | 0;
 }
 
-/** Finishes a hash of `length` bytes and adds it to the lanes of row `row`. */
+/**
+ * Finishes a hash of `length` bytes and adds it to the lanes of row `row`. fmix stands in it four
+ * times as it is: a tenth of the time of a digest.
+ */
 // eslint-disable-next-line max-params -- the state stays in registers; an object would not
 function addHash(
   lanes: Lanes,
@@ -103,10 +106,22 @@ function addHash(
   length: number,
 ): void {
   const sum = ((a ^ length) + (b ^ length) + (c ^ length) + (d ^ length)) | 0;
-  const h2 = fmix(((b ^ length) + sum) | 0);
-  const h3 = fmix(((c ^ length) + sum) | 0);
-  const h4 = fmix(((d ^ length) + sum) | 0);
-  const h1 = (fmix(sum) + h2 + h3 + h4) | 0;
+  let h1 = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b);
+  h1 = Math.imul(h1 ^ (h1 >>> 13), 0xc2b2ae35);
+  h1 ^= h1 >>> 16;
+  let h2 = ((b ^ length) + sum) | 0;
+  h2 = Math.imul(h2 ^ (h2 >>> 16), 0x85ebca6b);
+  h2 = Math.imul(h2 ^ (h2 >>> 13), 0xc2b2ae35);
+  h2 ^= h2 >>> 16;
+  let h3 = ((c ^ length) + sum) | 0;
+  h3 = Math.imul(h3 ^ (h3 >>> 16), 0x85ebca6b);
+  h3 = Math.imul(h3 ^ (h3 >>> 13), 0xc2b2ae35);
+  h3 ^= h3 >>> 16;
+  let h4 = ((d ^ length) + sum) | 0;
+  h4 = Math.imul(h4 ^ (h4 >>> 16), 0x85ebca6b);
+  h4 = Math.imul(h4 ^ (h4 >>> 13), 0xc2b2ae35);
+  h4 ^= h4 >>> 16;
+  h1 = (h1 + h2 + h3 + h4) | 0;
   lanes.a[row] = (lanes.a[row] ?? 0) + h1;
   lanes.b[row] = (lanes.b[row] ?? 0) + h2 + h1;
   lanes.c[row] = (lanes.c[row] ?? 0) + h3 + h1;
@@ -186,6 +201,14 @@ export function addBytes(
     }
   }
   addHash(hash.lanes, row, a, b, c, d, to - from);
+}
+
+/** Adds what lane `at` of `known` has gathered to row `row`. */
+export function addLane(lanes: Lanes, row: number, known: Lanes, at: number): void {
+  lanes.a[row] = (lanes.a[row] ?? 0) + (known.a[at] ?? 0);
+  lanes.b[row] = (lanes.b[row] ?? 0) + (known.b[at] ?? 0);
+  lanes.c[row] = (lanes.c[row] ?? 0) + (known.c[at] ?? 0);
+  lanes.d[row] = (lanes.d[row] ?? 0) + (known.d[at] ?? 0);
 }
 
 /** Turns the values of row `row` into the hash of the row with that seq. */

@@ -8,7 +8,8 @@
 import type { DurableFs } from '../../src/core/durable-fs.ts';
 import { HypError, isHypError } from '../../src/core/errors.ts';
 import { defined } from '../../src/core/invariant.ts';
-import type { Batch } from '../../src/codec/columns.ts';
+import type { Batch, CodedBatch } from '../../src/codec/columns.ts';
+import { plainBatch } from '../../src/codec/dictionary.ts';
 import { decodeRowGroup } from '../../src/codec/parquet-decode.ts';
 import { rangeSum } from './footer.ts';
 import type { DataFooter, DataRowGroup, FileSums } from './footer.ts';
@@ -67,20 +68,34 @@ export async function readRowGroup(
   index: number,
   options: ReadOptions = {},
 ): Promise<Batch> {
+  return plainBatch(await decode(fs, source, index, { ...options, coded: false }));
+}
+
+/** As `readRowGroup`; text that stands in a dictionary in the file stays in one. */
+export async function readCodedRowGroup(
+  fs: DurableFs,
+  source: DataSource,
+  index: number,
+  options: ReadOptions = {},
+): Promise<CodedBatch> {
+  return decode(fs, source, index, { ...options, coded: true });
+}
+
+async function decode(
+  fs: DurableFs,
+  source: DataSource,
+  index: number,
+  { fieldIds, coded }: ReadOptions & { readonly coded: boolean },
+): Promise<CodedBatch> {
   const { columns, rowGroups } = source.footer;
   const range = defined(rowGroups[index], 'the file has the row group that is read');
   const bytes = await readRange(fs, source, index, range);
-  const { fieldIds } = options;
   const chosen = columns.flatMap(({ fieldId }, position) =>
     fieldIds === undefined || (fieldId !== undefined && fieldIds.has(fieldId)) ? [position] : [],
   );
+  const pages = bytes.subarray(range.pages.start - range.start);
   try {
-    return await decodeRowGroup({
-      columns,
-      group: range.pages,
-      pages: bytes.subarray(range.pages.start - range.start),
-      chosen,
-    });
+    return await decodeRowGroup({ columns, group: range.pages, pages, chosen, coded });
   } catch (error) {
     if (!isHypError(error, 'E_CORRUPT')) throw error;
     throw corrupt(source.path, index, `cannot be decoded (${error.message})`, error);

@@ -9,11 +9,12 @@ import { isMissing } from '../../src/core/durable-fs.ts';
 import { defined } from '../../src/core/invariant.ts';
 import { toSeq } from '../../src/core/ids.ts';
 import type { Seq } from '../../src/core/ids.ts';
-import { SEQ_COLUMN, columnNamed, sliceBatch } from '../../src/codec/columns.ts';
-import type { Batch } from '../../src/codec/columns.ts';
+import { SEQ_COLUMN, columnNamed } from '../../src/codec/columns.ts';
+import type { Batch, CodedBatch } from '../../src/codec/columns.ts';
+import { plainBatch, sliceCoded } from '../../src/codec/dictionary.ts';
 import { readFooter } from '../data/footer.ts';
 import type { DataFooter } from '../data/footer.ts';
-import { readRowGroup } from '../data/read.ts';
+import { readCodedRowGroup, readRowGroup } from '../data/read.ts';
 import { columnTypeOf, targetsOf } from '../iceberg/schema.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import type { LiveFile, Table, TableHead } from '../table.ts';
@@ -40,12 +41,35 @@ export async function* scan(
   head: TableHead,
   range: ScanRange,
 ): AsyncGenerator<Batch, void, undefined> {
+  for await (const batch of scanFiles(table, head, range, { coded: false }))
+    yield plainBatch(batch);
+}
+
+/** As `scan`; text that stands in a dictionary in its file stays in one. */
+export function scanCoded(
+  table: Table,
+  head: TableHead,
+  range: ScanRange,
+): AsyncGenerator<CodedBatch, void, undefined> {
+  return scanFiles(table, head, range, { coded: true });
+}
+
+async function* scanFiles(
+  table: Table,
+  head: TableHead,
+  range: ScanRange,
+  how: { readonly coded: boolean },
+): AsyncGenerator<CodedBatch, void, undefined> {
   let from = range.after;
   let current = head;
   for (let attempt = 0; ; attempt++) {
     try {
       for (const file of await planScan(table, current, from, range.through)) {
-        for await (const batch of scanFile(table, current, file, { ...range, after: from })) {
+        for await (const batch of scanFile(table, current, file, {
+          ...range,
+          ...how,
+          after: from,
+        })) {
           yield batch;
           from = lastSeq(batch);
         }
@@ -61,7 +85,7 @@ export async function* scan(
 }
 
 /** Largest seq of a batch that came from a scan. */
-export function lastSeq(batch: Batch): Seq {
+export function lastSeq(batch: CodedBatch): Seq {
   const column = columnNamed(batch, SEQ_COLUMN);
   if (column?.type !== 'long') throw new HypError('E_CORRUPT', `rows without ${SEQ_COLUMN}`);
   return toSeq(defined(column.values[batch.rows - 1], 'a batch has rows'));
@@ -71,15 +95,16 @@ async function* scanFile(
   table: Table,
   head: TableHead,
   file: LiveFile,
-  range: ScanRange,
-): AsyncGenerator<Batch, void, undefined> {
+  range: ScanRange & { readonly coded: boolean },
+): AsyncGenerator<CodedBatch, void, undefined> {
   const { sums } = file;
   const footer: DataFooter = await readFooter(table.fs, file.path, sums);
   const wanted = wantedFields(head, range.columns);
   for (const [index, group] of footer.rowGroups.entries()) {
     if (group.seqMax <= range.after || group.seqMin > range.through) continue;
     const source = { path: file.path, footer, sums };
-    const batch = await readRowGroup(table.fs, source, index, wanted);
+    const read = range.coded ? readCodedRowGroup : readRowGroup;
+    const batch = await read(table.fs, source, index, wanted);
     const cut = cutToRange(batch, range);
     if (cut.rows > 0) yield named(head, cut);
   }
@@ -96,7 +121,7 @@ function wantedFields(
 }
 
 /** Names, types and order are the table's, by field id: a file may be older than the schema. */
-function named(head: TableHead, batch: Batch): Batch {
+function named(head: TableHead, batch: CodedBatch): CodedBatch {
   const byId = new Map(batch.columns.map((column) => [column.fieldId, column]));
   const schema = currentSchema(head.value);
   const columns = targetsOf(schema).flatMap((target) => {
@@ -107,7 +132,8 @@ function named(head: TableHead, batch: Batch): Batch {
       'a target is a field',
     );
     const type = columnTypeOf(field);
-    if ((type === 'json' || type === 'string') && 'offsets' in column) {
+    const text = 'offsets' in column || 'codes' in column;
+    if (text && (type === 'json' || type === 'string')) {
       return [{ ...column, name: target.name, type }];
     }
     return [{ ...column, name: target.name }];
@@ -116,12 +142,12 @@ function named(head: TableHead, batch: Batch): Batch {
 }
 
 /** Seqs ascend within a row group: both ends are found by halving. */
-function cutToRange(batch: Batch, range: ScanRange): Batch {
+function cutToRange(batch: CodedBatch, range: ScanRange): CodedBatch {
   const column = columnNamed(batch, SEQ_COLUMN);
   if (column?.type !== 'long') throw new HypError('E_CORRUPT', `a row group without ${SEQ_COLUMN}`);
   const from = firstAbove(column.values, batch.rows, range.after);
   const to = firstAbove(column.values, batch.rows, range.through);
-  return sliceBatch(batch, from, to);
+  return sliceCoded(batch, from, to);
 }
 
 function firstAbove(seqs: BigInt64Array, rows: number, seq: Seq): number {

@@ -1,7 +1,8 @@
 /** Bytes and batches are the same rows, whatever the rows are and however they are cut. llp/0005 */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeIpc, encodeIpc, encodeIpcJoined } from '../../src/codec/arrow-ipc.ts';
+import { encodeIpc, encodeIpcJoined } from '../../src/codec/arrow-ipc.ts';
+import { decodeIpc } from '../../src/codec/arrow-read.ts';
 import { SEQ_COLUMN } from '../../src/codec/columns.ts';
 import type { Batch } from '../../src/codec/columns.ts';
 import { gunzip, openGzip } from '../../src/codec/compression.ts';

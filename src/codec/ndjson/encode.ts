@@ -3,16 +3,18 @@
  * were cut into batches.
  * A row is written as it came: null is left out, json columns are raw, the members of
  * `_hyp_rescued` stand among the others, the columns hyp added are left out.
+ * Rows go out in blocks: every row of a block is measured, then its columns are written one after
+ * the other, each row's next member behind its last.
  * llp/0004
  */
 import { INGESTED_AT_COLUMN, SEQ_COLUMN } from '../columns.ts';
-import type { Batch } from '../columns.ts';
-import { defined } from '../../core/invariant.ts';
-import { CLOSE_BRACE, COMMA, LF, OPEN_BRACE } from './scan.ts';
-import { NUMBER_BYTES, newTextOut, putBytes, putRaw, reserve } from './text-out.ts';
+import type { CodedBatch } from '../columns.ts';
+import { defined, invariant } from '../../core/invariant.ts';
+import { memberOf } from './members.ts';
+import type { Block, Member } from './members.ts';
+import { CLOSE_BRACE, LF, OPEN_BRACE } from './scan.ts';
+import { SLACK_BYTES, newTextOut, reserve } from './text-out.ts';
 import type { TextOut } from './text-out.ts';
-import { fieldOf, membersOf, putValue } from './field.ts';
-import type { Field } from './field.ts';
 
 export interface EncodeOptions {
   /** Writes `"_hyp_seq":…` as the first member of each row. */
@@ -25,100 +27,113 @@ export interface EncodeOptions {
 }
 
 const CHUNK_BYTES = 512 * 1024;
-/** Room for the row that fills a chunk, so that most never grow. */
-const CHUNK_SLACK_BYTES = 16 * 1024;
-/** The first guess at the output: names, quotes and commas beside the values. */
-const ESTIMATE_ROWS = 16;
+/** Small enough that a block of common rows stays in the second-level cache. */
+const BLOCK_ROWS = 256;
 
 /** All rows of `batch`, each with its line feed. */
-export function encodeNdjson(batch: Batch, options: EncodeOptions = {}): Uint8Array {
-  const fields = fieldsOf(batch, options);
-  const out = newTextOut(estimate(batch, fields));
-  for (let row = 0; row < batch.rows; row++) putRow(out, fields, row);
-  return out.bytes.subarray(0, out.length);
+export function encodeNdjson(batch: CodedBatch, options: EncodeOptions = {}): Uint8Array {
+  const chunks: Uint8Array[] = [];
+  for (const chunk of encodeNdjsonChunks(batch, options)) chunks.push(chunk.slice());
+  return chunks.length === 1 ? (chunks[0] ?? new Uint8Array(0)) : Buffer.concat(chunks);
 }
 
 /**
- * The same bytes in pieces of whole rows, each about `chunkBytes` (default 512 KiB) or one row. All
- * share one buffer: a piece is good until the next one is asked for.
+ * The same bytes in pieces of whole rows, each at most `chunkBytes` (default 512 KiB) or one row.
+ * All share one buffer: a piece is good until the next one is asked for.
  */
 export function* encodeNdjsonChunks(
-  batch: Batch,
+  batch: CodedBatch,
   options: EncodeOptions & { readonly chunkBytes?: number | undefined } = {},
 ): Iterable<Uint8Array> {
-  const fields = fieldsOf(batch, options);
+  const members = membersOf(batch, options);
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
-  const out = newTextOut(chunkBytes + CHUNK_SLACK_BYTES);
-  for (let row = 0; row < batch.rows; row++) {
-    const before = out.length;
-    putRow(out, fields, row);
-    if (out.length <= chunkBytes) continue;
-    const cut = before === 0 ? out.length : before;
-    yield out.bytes.subarray(0, cut);
-    out.bytes.copyWithin(0, cut, out.length);
-    out.length -= cut;
+  const out = newTextOut(chunkBytes + SLACK_BYTES);
+  let written = 0;
+  for (let row = 0; row < batch.rows;) {
+    const block = measure(members, { from: row, count: Math.min(BLOCK_ROWS, batch.rows - row) });
+    const { count, bytes } = fitting(block, chunkBytes);
+    if (written > 0 && written + bytes > chunkBytes) {
+      yield out.bytes.subarray(0, written);
+      written = 0;
+    }
+    out.length = written;
+    reserve(out, bytes + SLACK_BYTES);
+    writeBlock(out, members, { ...block, count }, written);
+    written += bytes;
+    row += count;
   }
-  if (out.length > 0) yield out.bytes.subarray(0, out.length);
+  if (written > 0) yield out.bytes.subarray(0, written);
 }
 
-/** From the lengths of some rows; an output that grows is copied. */
-function estimate(batch: Batch, fields: readonly Field[]): number {
-  if (batch.rows === 0) return 0;
-  const sample = newTextOut(4096);
-  const step = Math.max(1, Math.floor(batch.rows / ESTIMATE_ROWS));
-  let rows = 0;
-  for (let row = 0; row < batch.rows; row += step, rows++) putRow(sample, fields, row);
-  return Math.ceil((sample.length / rows) * batch.rows * 1.1) + 64;
+interface MeasuredBlock extends Block {
+  /** Bytes of each row with braces and line feed. */
+  readonly sizes: Int32Array;
 }
 
-function fieldsOf(batch: Batch, options: EncodeOptions): Field[] {
+function measure(members: readonly Member[], block: Block): MeasuredBlock {
+  const sizes = new Int32Array(block.count);
+  for (const member of members) member.measure(block, sizes);
+  // Each member ended with a comma: the last one becomes the closing brace.
+  for (let i = 0; i < block.count; i++) {
+    const bytes = sizes[i] ?? 0;
+    sizes[i] = (bytes === 0 ? 1 : bytes) + 2;
+  }
+  return { ...block, sizes };
+}
+
+/** How many of the rows take at most `most` bytes together, at least one, and what they take. */
+function fitting(
+  { count, sizes }: MeasuredBlock,
+  most: number,
+): { readonly count: number; readonly bytes: number } {
+  let bytes = sizes[0] ?? 0;
+  for (let i = 1; i < count; i++) {
+    if (bytes + (sizes[i] ?? 0) > most) return { count: i, bytes };
+    bytes += sizes[i] ?? 0;
+  }
+  return { count, bytes };
+}
+
+function writeBlock(
+  out: TextOut,
+  members: readonly Member[],
+  block: MeasuredBlock,
+  at: number,
+): void {
+  const { count, sizes } = block;
+  const places = new Int32Array(count);
+  let start = at;
+  for (let i = 0; i < count; i++) {
+    out.bytes[start] = OPEN_BRACE;
+    places[i] = start + 1;
+    start += sizes[i] ?? 0;
+  }
+  for (const member of members) member.write(block, out, places);
+  let end = at;
+  for (let i = 0; i < count; i++) {
+    const place = places[i] ?? 0;
+    const from = end;
+    end += sizes[i] ?? 0;
+    invariant(
+      place === from + 1 ? end === from + 3 : place === end - 1,
+      'a row is as long as measured',
+    );
+    out.bytes[end - 2] = CLOSE_BRACE;
+    out.bytes[end - 1] = LF;
+  }
+}
+
+function membersOf(batch: CodedBatch, options: EncodeOptions): Member[] {
   const wanted = options.columns === undefined ? undefined : new Set(options.columns);
-  const fields: Field[] = [];
+  const members: Member[] = [];
   if (options.seq === true) {
     const seq = batch.columns.find((column) => column.name === SEQ_COLUMN);
-    fields.push(fieldOf(defined(seq, `a batch with ${SEQ_COLUMN}`)));
+    members.push(memberOf(defined(seq, `a batch with ${SEQ_COLUMN}`)));
   }
   for (const column of batch.columns) {
     if (column.name === SEQ_COLUMN || column.name === INGESTED_AT_COLUMN) continue;
     if (wanted?.has(column.name) === false) continue;
-    if (column.nullCount < batch.rows) fields.push(fieldOf(column));
+    if (column.nullCount < batch.rows) members.push(memberOf(column));
   }
-  return fields;
-}
-
-function putRow(out: TextOut, fields: readonly Field[], row: number): void {
-  reserve(out, 3);
-  const start = out.length;
-  out.length++;
-  for (const field of fields) {
-    const { valid } = field;
-    if (valid !== undefined && ((valid[row >> 3] ?? 0) & (1 << (row & 7))) === 0) continue;
-    putMember(out, field, row);
-  }
-  // Each member ended with a comma: the last one becomes the closing brace.
-  if (out.length === start + 1) out.length++;
-  out.bytes[start] = OPEN_BRACE;
-  out.bytes[out.length - 1] = CLOSE_BRACE;
-  reserve(out, 1);
-  out.bytes[out.length++] = LF;
-}
-
-function putMember(out: TextOut, field: Field, row: number): void {
-  if (field.kind === 'members') {
-    putMembers(out, field, row);
-    return;
-  }
-  reserve(out, field.prefix.length + NUMBER_BYTES);
-  putBytes(out, field.prefix);
-  putValue(out, field, row);
-  out.bytes[out.length++] = COMMA;
-}
-
-/** The members of `_hyp_rescued`, without the braces around them. */
-function putMembers(out: TextOut, field: Field, row: number): void {
-  const { start, end } = membersOf(field.bytes, field.ends[row] ?? 0, field.ends[row + 1] ?? 0);
-  if (start === end) return;
-  putRaw(out, field.bytes, start, end);
-  reserve(out, 1);
-  out.bytes[out.length++] = COMMA;
+  return members;
 }

@@ -64,6 +64,18 @@ export function skipClean(bytes: Uint8Array, view: DataView, at: number): number
   return at;
 }
 
+/** True when the bytes `at` … `end` have no quote, backslash or control character. */
+export function isClean(view: DataView, at: number, end: number): boolean {
+  for (const last = end - 4; at <= last; at += 4) {
+    if (specials(view.getInt32(at, true)) !== 0) return false;
+  }
+  for (; at < end; at++) {
+    const byte = view.getUint8(at);
+    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH) return false;
+  }
+  return true;
+}
+
 /** Where text is appended: `length` bytes of the view are written. */
 export interface CopyTarget {
   readonly view: DataView;

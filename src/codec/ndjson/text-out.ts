@@ -21,6 +21,8 @@ export const NUMBER_BYTES = 32;
 /** `\u001f` in place of one byte. */
 const ESCAPE_BYTES = 6;
 const TWO_32 = 2 ** 32;
+/** What the writers below may ask room for behind the last byte they write. */
+export const SLACK_BYTES = 64;
 
 export function newTextOut(bytes: number): TextOut {
   const buffer = new Uint8Array(bytes);
@@ -51,6 +53,35 @@ export function putRaw(out: TextOut, bytes: Uint8Array, at: number, end: number)
   out.length += end - at;
 }
 
+/** From this on a native copy is faster than words, in spite of the price of its call. */
+const NATIVE_COPY_BYTES = 512;
+
+/**
+ * Copies the bytes `at` … `end` of `from` to `place`, which has room, and returns the place behind
+ * them. The last word overlaps the one before it, so that nothing outside is touched.
+ */
+// eslint-disable-next-line max-params -- once per value: an object would cost as much as the copy
+export function putText(
+  out: TextOut,
+  place: number,
+  from: DataView,
+  at: number,
+  end: number,
+): number {
+  const { view, bytes } = out;
+  const shift = place - at;
+  if (end - at >= NATIVE_COPY_BYTES) {
+    bytes.set(new Uint8Array(from.buffer, from.byteOffset + at, end - at), place);
+  } else if (end - at >= 4) {
+    const last = end - 4;
+    for (let i = at; i < last; i += 4) view.setInt32(i + shift, from.getInt32(i, true), true);
+    view.setInt32(last + shift, from.getInt32(last, true), true);
+  } else {
+    for (let i = at; i < end; i++) bytes[i + shift] = from.getUint8(i);
+  }
+  return end + shift;
+}
+
 /** The UTF-8 bytes `at` … `end` as the inside of a JSON string. */
 export function putEscaped(out: TextOut, from: DataView, at: number, end: number): void {
   reserve(out, end - at);
@@ -77,6 +108,18 @@ const SHORT_ESCAPES = new Map([
   [BACKSLASH, BACKSLASH],
 ]);
 const ESCAPE_LETTERS = Uint8Array.from({ length: 128 }, (_, byte) => SHORT_ESCAPES.get(byte) ?? 0);
+
+/** How long the bytes `at` … `end` are inside a JSON string. */
+export function escapedBytes(from: DataView, at: number, end: number): number {
+  let bytes = end - at;
+  for (let i = at; i < end; i++) {
+    const byte = from.getUint8(i);
+    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH) {
+      bytes += ESCAPE_LETTERS[byte] === 0 ? ESCAPE_BYTES - 1 : 1;
+    }
+  }
+  return bytes;
+}
 
 function putEscape(out: TextOut, byte: number): void {
   const { bytes, length } = out;
@@ -107,9 +150,14 @@ export function putDigits(out: TextOut, value: number, width = digitsOf(value)):
 }
 
 function digitsOf(value: number): number {
-  let digits = 1;
-  for (let bound = 10; bound <= value; bound *= 10) digits++;
-  return digits;
+  if (value < 100_000) {
+    if (value < 100) return value < 10 ? 1 : 2;
+    if (value < 10_000) return value < 1_000 ? 3 : 4;
+    return 5;
+  }
+  if (value < 10_000_000) return value < 1_000_000 ? 6 : 7;
+  if (value < 1_000_000_000) return value < 100_000_000 ? 8 : 9;
+  return 10;
 }
 
 /** An int64 as its low and high word; NUMBER_BYTES have room. */
@@ -117,6 +165,41 @@ export function putLong(out: TextOut, low: number, high: number): void {
   if (high === low >> 31) putInt32(out, low);
   else if (isExact(high, low >>> 0)) putExact(out, high * TWO_32 + (low >>> 0));
   else putAscii(out, ((BigInt(high) << 32n) | BigInt(low >>> 0)).toString());
+}
+
+/** `00` … `99` as two bytes in memory. */
+const DIGIT_PAIRS = Uint16Array.from(
+  { length: 100 },
+  (_, value) => ZERO + Math.floor(value / 10) + ((ZERO + (value % 10)) << 8),
+);
+
+/** As `putLong`, at `place`; returns the place behind it. */
+export function putLongAt(out: TextOut, place: number, low: number, high: number): number {
+  if (high !== 0 || low < 0) {
+    out.length = place;
+    putLong(out, low, high);
+    return out.length;
+  }
+  const { bytes, view } = out;
+  const end = place + digitsOf(low);
+  let value = low;
+  let at = end;
+  while (value >= 10) {
+    const rest = (value / 100) | 0;
+    view.setUint16((at -= 2), DIGIT_PAIRS[value - rest * 100] ?? 0, true);
+    value = rest;
+  }
+  if (at > place) bytes[place] = ZERO + value;
+  return end;
+}
+
+/** How many bytes `putLong` writes. */
+export function longBytes(low: number, high: number): number {
+  if (high === low >> 31) {
+    if (low === -(2 ** 31)) return 11;
+    return low < 0 ? 1 + digitsOf(-low) : digitsOf(low);
+  }
+  return ((BigInt(high) << 32n) | BigInt(low >>> 0)).toString().length;
 }
 
 function putInt32(out: TextOut, value: number): void {

@@ -5,10 +5,9 @@
  * A crash leaves staged files without an intent, swept by the next unit.
  * llp/0008
  */
-import { sliceBatch } from '../../codec/columns.ts';
-import type { Batch } from '../../codec/columns.ts';
+import type { CodedBatch } from '../../codec/columns.ts';
 import { addDigests, contentDigest } from '../../codec/content-digest.ts';
-import { takeRows } from '../../codec/rearrange.ts';
+import { sliceCoded, takeCoded } from '../../codec/dictionary.ts';
 import type { Observe } from '../../core/events.ts';
 import type { Seq } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -41,7 +40,7 @@ export interface EncodedUnit {
 }
 
 export interface EncodeRequest {
-  readonly batches: AsyncIterable<Batch>;
+  readonly batches: AsyncIterable<CodedBatch>;
   readonly after: Seq;
   readonly encoder: UnitEncoder;
   readonly columns: PartColumns;
@@ -87,15 +86,15 @@ class UnitInProgress {
   }
 
   /** Adds a batch; true when the unit ends with it. */
-  async add(whole: Batch): Promise<boolean> {
+  async add(whole: CodedBatch): Promise<boolean> {
     const groups = splitByPartition(this.#template, whole);
     const fits = this.#request.cuts === undefined ? whole.rows : this.#rowsThatFit(groups, whole);
     if (fits === 0) return true;
-    const batch = sliceBatch(whole, 0, fits);
+    const batch = sliceCoded(whole, 0, fits);
     for (const [path, rows] of fits === whole.rows
       ? groups
       : splitByPartition(this.#template, batch)) {
-      await this.#addToPart(path, rows.length === batch.rows ? batch : takeRows(batch, rows));
+      await this.#addToPart(path, rows.length === batch.rows ? batch : takeCoded(batch, rows));
     }
     this.#digest = addDigests(this.#digest, contentDigest(batch));
     this.#rows += batch.rows;
@@ -103,7 +102,7 @@ class UnitInProgress {
     return fits < whole.rows || this.#full();
   }
 
-  async #addToPart(path: string, rows: Batch): Promise<void> {
+  async #addToPart(path: string, rows: CodedBatch): Promise<void> {
     const part = this.#parts.get(path) ?? (await this.#open(path));
     await part.encoder?.write(rows);
     part.rows += rows.rows;
@@ -124,7 +123,7 @@ class UnitInProgress {
   }
 
   /** Rows before the one that would open one part too many. */
-  #rowsThatFit(groups: ReadonlyMap<string, Int32Array>, batch: Batch): number {
+  #rowsThatFit(groups: ReadonlyMap<string, Int32Array>, batch: CodedBatch): number {
     const room = LIMITS.partsPerUnit - this.#parts.size;
     const firsts = [...groups]
       .filter(([path]) => !this.#parts.has(path))

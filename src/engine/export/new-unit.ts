@@ -16,7 +16,7 @@ import type { Progress } from '../../../state/progress.ts';
 import { schemaById } from '../../../storage/iceberg/metadata.ts';
 import { targetsOf } from '../../../storage/iceberg/schema.ts';
 import { planScan } from '../../../storage/scan/plan.ts';
-import { scan } from '../../../storage/scan/scan.ts';
+import { scan, scanCoded } from '../../../storage/scan/scan.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import type { Observe } from '../../core/events.ts';
 import { encodeUnit } from './encode.ts';
@@ -106,7 +106,7 @@ export async function encodeAgain(
 /** Content digest of the rows of `(after, through]` as the table holds them, 32 hex digits. */
 export async function digestOfRange(source: UnitSource, after: Seq, through: Seq): Promise<string> {
   let digest = 0n;
-  for await (const batch of scan(source.table, source.head, { after, through })) {
+  for await (const batch of scanCoded(source.table, source.head, { after, through })) {
     digest = addDigests(digest, contentDigest(batch));
   }
   return digestHex(digest);
@@ -119,7 +119,9 @@ async function encode(
 ): Promise<EncodedUnit> {
   const { table, head, sink } = source;
   return encodeUnit({
-    batches: scan(table, head, range),
+    // Only text is faster written from dictionaries.
+    batches:
+      range.encoder.name === 'parquet' ? scan(table, head, range) : scanCoded(table, head, range),
     after: range.after,
     encoder: range.encoder,
     columns: columnsAt(head, range.encoder.schemaId),

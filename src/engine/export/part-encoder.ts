@@ -3,9 +3,10 @@
  * the frozen options only, so that a part encoded again is the same part.
  * llp/0008
  */
-import type { Batch, ColumnType } from '../../codec/columns.ts';
+import type { CodedBatch, ColumnType } from '../../codec/columns.ts';
 import { openGzip } from '../../codec/compression.ts';
 import { conform } from '../../codec/conform.ts';
+import { plainBatch } from '../../codec/dictionary.ts';
 import { encodeNdjsonChunks } from '../../codec/ndjson/encode.ts';
 import { openParquetEncoder } from '../../codec/parquet.ts';
 import type { Observe } from '../../core/events.ts';
@@ -22,7 +23,7 @@ export type PartColumns = readonly {
 }[];
 
 export interface PartEncoder {
-  write(batch: Batch): Promise<void>;
+  write(batch: CodedBatch): Promise<void>;
   /** Writes what is left; the part is whole afterwards. */
   finish(): Promise<void>;
   /** Frees what it holds; the part is not usable. */
@@ -108,7 +109,7 @@ function parquet(columns: PartColumns, sink: CountedSink, observe: Observe): Par
   return {
     write: async (batch) => {
       // A scan leaves out columns its file has no value for; a part has all of them.
-      await encoder.write(conform(batch, columns).batch);
+      await encoder.write(conform(plainBatch(batch), columns).batch);
     },
     finish: () => encoder.finish(),
     abandon: () => encoder.abandon(),

@@ -3,7 +3,7 @@
  * thousand appends of one row each must not cost a hundred thousand times what an append does (I13).
  * Rows keep their order. llp/0008
  */
-import { decodeIpc } from '../../codec/arrow-ipc.ts';
+import { decodeIpc } from '../../codec/arrow-read.ts';
 import { batchBytes } from '../../codec/columns.ts';
 import type { Batch } from '../../codec/columns.ts';
 import { joinBatches, sameShape } from '../../codec/join.ts';

@@ -1,7 +1,16 @@
-import { tableFromIPC } from 'apache-arrow';
+import {
+  Table as ArrowTable,
+  Dictionary,
+  Int32,
+  Utf8,
+  tableFromIPC,
+  tableToIPC,
+  vectorFromArray,
+} from 'apache-arrow';
 import { Table } from 'parquet-wasm';
 import { describe, expect, it } from 'vitest';
-import { decodeIpc, encodeIpc, encodeIpcJoined } from '../../../src/codec/arrow-ipc.ts';
+import { encodeIpc, encodeIpcJoined } from '../../../src/codec/arrow-ipc.ts';
+import { decodeIpc } from '../../../src/codec/arrow-read.ts';
 import { sliceBatch } from '../../../src/codec/columns.ts';
 import type { Batch, Column } from '../../../src/codec/columns.ts';
 import { isHypError } from '../../../src/core/errors.ts';
@@ -126,7 +135,15 @@ describe('Arrow IPC', () => {
 });
 
 describe('bytes that are not a whole stream', () => {
-  const bytes = encodeIpc(cutAt(wideBatch(30), [11]));
+  const plain = encodeIpc(cutAt(wideBatch(30), [11]));
+  const coded = tableToIPC(
+    new ArrowTable({
+      level: vectorFromArray(
+        ['info', 'warn', null, 'info'],
+        new Dictionary(new Utf8(), new Int32()),
+      ),
+    }),
+  );
 
   function answerOf(input: Uint8Array): string {
     try {
@@ -137,17 +154,24 @@ describe('bytes that are not a whole stream', () => {
     }
   }
 
-  it('are E_CORRUPT wherever the stream is cut', () => {
+  it.each([
+    ['plain text', plain],
+    ['text in dictionaries', coded],
+  ])('are E_CORRUPT wherever a stream of %s is cut', (_what, bytes) => {
+    expect(answerOf(bytes)).toBe('batches');
     for (let end = 0; end < bytes.length; end++) {
       expect(answerOf(bytes.subarray(0, end))).toBe('E_CORRUPT');
     }
   });
 
   it('are E_CORRUPT with anything behind the end', () => {
-    expect(answerOf(Buffer.concat([bytes, Buffer.alloc(8)]))).toBe('E_CORRUPT');
+    expect(answerOf(Buffer.concat([plain, Buffer.alloc(8)]))).toBe('E_CORRUPT');
   });
 
-  it('never crash the decoder, however they were changed', () => {
+  it.each([
+    ['plain text', plain],
+    ['text in dictionaries', coded],
+  ])('of %s never crash the decoder, however they were changed', (_what, bytes) => {
     const random = seededRandom(5);
     const seen = new Set<string>();
     for (let round = 0; round < 3_000; round++) {
@@ -166,6 +190,15 @@ describe('bytes that are not a whole stream', () => {
       const noise = Uint8Array.from({ length: size }, () => random.integer(256));
       expect(answerOf(noise)).toBe('E_CORRUPT');
     }
+  });
+
+  it('are E_CORRUPT when a code is outside its dictionary', () => {
+    const at = Buffer.from(coded).lastIndexOf(Buffer.from(Int32Array.of(0, 1).buffer));
+    const changed = Buffer.from(coded);
+    changed.writeInt32LE(2, at);
+    expect(answerOf(changed)).toBe('E_CORRUPT');
+    changed.writeInt32LE(-1, at);
+    expect(answerOf(changed)).toBe('E_CORRUPT');
   });
 
   it('are E_CORRUPT when a text is not UTF-8', () => {
