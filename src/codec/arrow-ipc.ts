@@ -41,8 +41,13 @@ function batchMessage(plan: BodyPlan): Uint8Array {
   return messageBytes(BATCH_MESSAGE, header, plan.bytes);
 }
 
+/** Zeroed bytes, 8-aligned, from the start of their buffer. */
+export type Allocate = (bytes: number) => Uint8Array<ArrayBuffer>;
+
+const ownBuffer: Allocate = (bytes) => new Uint8Array(bytes);
+
 /** One stream with a record batch for each group; the slices of a group are joined. */
-function encodeGroups(groups: readonly (readonly Batch[])[]): Uint8Array {
+function encodeGroups(groups: readonly (readonly Batch[])[], allocate = ownBuffer): Uint8Array {
   const columns = groups[0]?.[0]?.columns ?? [];
   const schema = messageBytes(SCHEMA_MESSAGE, schemaTable(columns), 0);
   const batches = groups.map((slices) => {
@@ -51,7 +56,7 @@ function encodeGroups(groups: readonly (readonly Batch[])[]): Uint8Array {
   });
   let size = 2 * PREFIX_BYTES + schema.length;
   for (const { plan, message } of batches) size += PREFIX_BYTES + message.length + plan.bytes;
-  const out = new Uint8Array(size);
+  const out = allocate(size);
   const view = new DataView(out.buffer);
   let at = 0;
   const put = (message: Uint8Array): void => {
@@ -80,9 +85,9 @@ export function encodeIpc(batches: readonly Batch[]): Uint8Array {
   return encodeGroups(batches.map((batch) => [batch]));
 }
 
-/** As `encodeIpc`, with the rows of all `slices` joined to one record batch. */
-export function encodeIpcJoined(slices: readonly Batch[]): Uint8Array {
-  return encodeGroups([slices]);
+/** As `encodeIpc`, with the rows of all `slices` joined to one record batch; bytes of `allocate`. */
+export function encodeIpcJoined(slices: readonly Batch[], allocate?: Allocate): Uint8Array {
+  return encodeGroups([slices], allocate);
 }
 
 /**

@@ -10,7 +10,7 @@ import { encodeSchema } from './arrow-ipc.ts';
 import { decodeCodedIpc } from './arrow-read.ts';
 import type { CodedBatch, Column, DictionaryColumn } from './columns.ts';
 import { isValid } from './columns.ts';
-import { PARQUET_MAGIC, buildFooter, moveRowGroup } from './parquet-footer.ts';
+import { PARQUET_MAGIC, buildFooter, dictionariesOf, moveRowGroup } from './parquet-footer.ts';
 import type { FileColumn, FileRowGroup } from './parquet-footer.ts';
 import { loadParquetWasm } from './parquet-wasm.ts';
 
@@ -52,7 +52,8 @@ function smallFile(source: RowGroupBytes, chosen: readonly number[]): Uint8Array
     columns: kept,
     rowGroups: [struct],
     createdBy: undefined,
-    arrowSchema: source.coded === true ? codedSchema(kept, struct.dictionaries) : undefined,
+    arrowSchema:
+      source.coded === true ? codedSchema(kept, dictionariesOf(group, chosen)) : undefined,
   });
   return Buffer.concat([PARQUET_MAGIC, pages, footer]);
 }

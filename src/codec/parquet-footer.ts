@@ -9,6 +9,19 @@
 import { HypError } from '../core/errors.ts';
 import { SEQ_COLUMN } from './columns.ts';
 import type { ColumnType } from './columns.ts';
+import { ELEMENT, elementType } from './parquet-element.ts';
+import { editThrifts, readLongs } from './thrift-edit.ts';
+import type { ThriftEdit } from './thrift-edit.ts';
+import {
+  corrupt,
+  intOf,
+  listOf,
+  longOf,
+  needLong,
+  structOf,
+  structsOf,
+  textOf,
+} from './thrift-fields.ts';
 import { THRIFT_STRUCT, readThrift, writeThrift } from './thrift.ts';
 import type { ThriftStruct, ThriftValue } from './thrift.ts';
 
@@ -21,8 +34,8 @@ const JSON_KEY = 'hyp.json';
 const ARROW_KEY = 'ARROW:schema';
 
 const FILE = { version: 1, schema: 2, rows: 3, groups: 4, pairs: 5, createdBy: 6, orders: 7 };
-const ELEMENT = { type: 1, repetition: 3, name: 4, children: 5, converted: 6, id: 9, logical: 10 };
-const GROUP = { chunks: 1, rows: 3, offset: 5, ordinal: 7 };
+/** `sums`: bytes of all chunks, plain and compressed. */
+const GROUP = { chunks: 1, rows: 3, offset: 5, ordinal: 7, sums: [2, 6] };
 const CHUNK = { offset: 2, meta: 3, indexes: [4, 5, 6, 7] };
 const META = {
   size: 7,
@@ -63,8 +76,6 @@ export interface FileRowGroup {
 export interface PlacedRowGroup {
   readonly rows: number;
   readonly struct: Uint8Array;
-  /** Places of the columns that have a dictionary. */
-  readonly dictionaries: ReadonlySet<number>;
 }
 
 export interface ParquetFooter {
@@ -72,102 +83,6 @@ export interface ParquetFooter {
   readonly columns: readonly FileColumn[];
   readonly rowGroups: readonly FileRowGroup[];
   readonly createdBy: ThriftValue | undefined;
-}
-
-function corrupt(what: string): HypError {
-  return new HypError('E_CORRUPT', `not a Parquet footer: ${what}`);
-}
-
-function listOf(fields: ThriftStruct, id: number): readonly ThriftValue[] {
-  const value = fields.get(id);
-  return value?.is === 'list' ? value.items : [];
-}
-
-function structOf(value: ThriftValue | undefined): ThriftStruct {
-  if (value?.is !== 'struct') throw corrupt('a struct is missing');
-  return value.fields;
-}
-
-function longOf(fields: ThriftStruct, id: number): number | undefined {
-  const value = fields.get(id);
-  if (value?.is !== 'i64') return undefined;
-  const number = Number(value.value);
-  if (number < 0 || !Number.isSafeInteger(number)) throw corrupt('a number out of range');
-  return number;
-}
-
-function needLong(fields: ThriftStruct, id: number): number {
-  const value = longOf(fields, id);
-  if (value === undefined) throw corrupt('a number is missing');
-  return value;
-}
-
-function intOf(fields: ThriftStruct, id: number): number | undefined {
-  const value = fields.get(id);
-  return value?.is === 'i32' ? value.value : undefined;
-}
-
-function textOf(fields: ThriftStruct, id: number): string | undefined {
-  const value = fields.get(id);
-  return value?.is === 'binary' ? Buffer.from(value.value).toString('utf8') : undefined;
-}
-
-const BOOLEAN = 0;
-const INT64 = 2;
-const DOUBLE = 5;
-const BYTE_ARRAY = 6;
-const CONVERTED_UTF8 = 0;
-const CONVERTED_TIMESTAMP_MICROS = 10;
-const CONVERTED_INT_64 = 18;
-const LOGICAL_STRING = 1;
-const LOGICAL_TIMESTAMP = 8;
-const LOGICAL_INTEGER = 10;
-const UNIT_MICROS = 2;
-
-/** The logical type's number and its struct, or undefined. */
-function logicalOf(element: ThriftStruct): readonly [number, ThriftStruct] | undefined {
-  const logical = element.get(ELEMENT.logical);
-  if (logical?.is !== 'struct') return undefined;
-  for (const [id, value] of logical.fields) return [id, structOf(value)];
-  return undefined;
-}
-
-function int64Type(element: ThriftStruct): ColumnType | undefined {
-  const logical = logicalOf(element);
-  const converted = intOf(element, ELEMENT.converted);
-  if (logical?.[0] === LOGICAL_TIMESTAMP) {
-    const utc = logical[1].get(1);
-    const unit = logical[1].get(2);
-    const micros = unit?.is === 'struct' && unit.fields.has(UNIT_MICROS);
-    return micros && utc?.is === 'bool' && utc.value ? 'timestamptz' : undefined;
-  }
-  if (logical === undefined && converted === CONVERTED_TIMESTAMP_MICROS) return 'timestamptz';
-  if (logical === undefined) {
-    return converted === undefined || converted === CONVERTED_INT_64 ? 'long' : undefined;
-  }
-  const signed = logical[1].get(2);
-  return logical[0] === LOGICAL_INTEGER && signed?.is === 'bool' && signed.value
-    ? 'long'
-    : undefined;
-}
-
-function typeOf(element: ThriftStruct): ColumnType | undefined {
-  if (intOf(element, ELEMENT.repetition) === 2 || element.has(ELEMENT.children)) return undefined;
-  switch (intOf(element, ELEMENT.type)) {
-    case BOOLEAN:
-      return 'boolean';
-    case INT64:
-      return int64Type(element);
-    case DOUBLE:
-      return 'double';
-    case BYTE_ARRAY:
-      return logicalOf(element)?.[0] === LOGICAL_STRING ||
-        intOf(element, ELEMENT.converted) === CONVERTED_UTF8
-        ? 'string'
-        : undefined;
-    default:
-      return undefined;
-  }
 }
 
 function jsonIds(file: ThriftStruct): ReadonlySet<number> {
@@ -188,7 +103,7 @@ function readColumns(file: ThriftStruct): readonly FileColumn[] {
     const name = textOf(element, ELEMENT.name);
     if (name === undefined) throw corrupt('a column without a name');
     const fieldId = intOf(element, ELEMENT.id);
-    const type = typeOf(element);
+    const type = elementType(element);
     if (type === undefined) {
       throw new HypError('E_UNSUPPORTED_FORMAT', `column of an unsupported Parquet type: ${name}`);
     }
@@ -197,23 +112,20 @@ function readColumns(file: ThriftStruct): readonly FileColumn[] {
   });
 }
 
-function chunkMeta(chunk: ThriftValue): ThriftStruct {
-  return structOf(structOf(chunk).get(CHUNK.meta));
-}
-
-/** First byte of a chunk's pages, and how many they are. */
-function chunkPlace(meta: ThriftStruct): { readonly start: number; readonly size: number } {
-  const data = needLong(meta, META.dataPage);
-  const dictionary = longOf(meta, META.dictionaryPage) ?? 0;
-  return {
-    start: dictionary > 0 ? Math.min(dictionary, data) : data,
-    size: needLong(meta, META.size),
-  };
+/** First byte of a chunk's pages, and the byte behind them. */
+function chunkExtent(chunk: Uint8Array): { readonly start: number; readonly end: number } {
+  const ids = [META.dataPage, META.size, META.dictionaryPage];
+  const [data, size, dictionary = 0] = readLongs(chunk, CHUNK.meta, ids);
+  if (data === undefined || size === undefined) throw corrupt('a number is missing');
+  const wrong = [data, size, dictionary].some((at) => at < 0 || !Number.isSafeInteger(at));
+  if (wrong) throw corrupt('a number out of range');
+  const start = dictionary > 0 ? Math.min(dictionary, data) : data;
+  return { start, end: start + size };
 }
 
 /** Smallest and largest value of an INT64 chunk; undefined when not stated. */
-function longBounds(chunk: ThriftValue | undefined): LongBounds | undefined {
-  const stats = chunk && chunkMeta(chunk).get(META.stats);
+function longBounds(chunk: Uint8Array | undefined): LongBounds | undefined {
+  const stats = chunk && structOf(readThrift(chunk).get(CHUNK.meta)).get(META.stats);
   if (stats?.is !== 'struct') return undefined;
   const [min, max] = [STATS.min, STATS.max].map((id) => {
     const value = stats.fields.get(id);
@@ -223,25 +135,24 @@ function longBounds(chunk: ThriftValue | undefined): LongBounds | undefined {
   return min === undefined || max === undefined ? undefined : { min, max };
 }
 
-function readRowGroup(value: ThriftValue, columns: readonly FileColumn[]): FileRowGroup {
-  const group = structOf(value);
-  const chunks = listOf(group, GROUP.chunks);
+/** First byte of the pages of these chunks, and the byte behind them. */
+function extentOf(chunks: readonly Uint8Array[]): { start: number; end: number } {
+  const extents = chunks.map(chunkExtent);
+  const [first = PARQUET_MAGIC.length, ...others] = extents.map(({ start }) => start);
+  const start = Math.min(first, ...others);
+  return { start, end: Math.max(start, ...extents.map(({ end }) => end)) };
+}
+
+function readRowGroup(struct: Uint8Array, columns: readonly FileColumn[]): FileRowGroup {
+  const group = readThrift(struct, GROUP.chunks);
+  const chunks = structsOf(group, GROUP.chunks);
   if (chunks.length !== columns.length) throw corrupt('a row group has other columns');
-  let start = Number.MAX_SAFE_INTEGER;
-  let end = 0;
-  for (const chunk of chunks) {
-    const place = chunkPlace(chunkMeta(chunk));
-    start = Math.min(start, place.start);
-    end = Math.max(end, place.start + place.size);
-  }
-  if (chunks.length === 0) start = end = PARQUET_MAGIC.length;
   const seq = columns.findIndex(({ name, type }) => name === SEQ_COLUMN && type === 'long');
   return {
     rows: needLong(group, GROUP.rows),
-    start,
-    end,
+    ...extentOf(chunks),
     seq: longBounds(chunks[seq]),
-    struct: writeThrift(group),
+    struct: struct.slice(),
   };
 }
 
@@ -256,12 +167,12 @@ export function metadataBytes(tail: Uint8Array): number {
 
 /** Parses the metadata (without the tail) of a flat file. */
 export function parseFooter(metadata: Uint8Array): ParquetFooter {
-  const file = readThrift(metadata);
+  const file = readThrift(metadata, FILE.groups);
   const columns = readColumns(file);
   return {
     rows: needLong(file, FILE.rows),
     columns,
-    rowGroups: listOf(file, FILE.groups).map((group) => readRowGroup(group, columns)),
+    rowGroups: structsOf(file, FILE.groups).map((group) => readRowGroup(group, columns)),
     createdBy: file.get(FILE.createdBy),
   };
 }
@@ -275,20 +186,20 @@ const structs = (items: readonly ThriftStruct[]): ThriftValue => ({
   items: items.map((fields) => ({ is: 'struct', fields })),
 });
 
-/** A chunk whose pages moved by `shift` bytes; indexes and filters stay behind. */
-function moveChunk(chunk: ThriftValue, shift: number): ThriftValue {
-  const fields = new Map(structOf(chunk));
-  const meta = new Map(structOf(fields.get(CHUNK.meta)));
-  for (const id of [META.dataPage, META.indexPage, META.dictionaryPage]) {
-    const at = longOf(meta, id);
-    if (at !== undefined && at > 0) meta.set(id, i64(at + shift));
-  }
-  for (const id of META.bloom) meta.delete(id);
-  for (const id of CHUNK.indexes) fields.delete(id);
-  const at = longOf(fields, CHUNK.offset) ?? 0;
-  if (at > 0) fields.set(CHUNK.offset, i64(at + shift));
-  fields.set(CHUNK.meta, { is: 'struct', fields: meta });
-  return { is: 'struct', fields };
+/** Chunks whose pages moved by `shift` bytes; indexes and filters stay behind. */
+function movedChunks(chunks: readonly Uint8Array[], shift: number): Uint8Array[] {
+  const raise = { is: 'raise', by: shift } as const;
+  const drop = { is: 'drop' } as const;
+  const meta = new Map<number, ThriftEdit>([
+    ...[META.dataPage, META.indexPage, META.dictionaryPage].map((id) => [id, raise] as const),
+    ...META.bloom.map((id) => [id, drop] as const),
+  ]);
+  const chunk = new Map<number, ThriftEdit>([
+    [CHUNK.offset, raise],
+    [CHUNK.meta, { is: 'struct', fields: meta }],
+    ...CHUNK.indexes.map((id) => [id, drop] as const),
+  ]);
+  return editThrifts(chunks, chunk);
 }
 
 /** A row group moved by `shift` bytes, with the chunks of `chosen` columns only. */
@@ -296,23 +207,68 @@ export function moveRowGroup(
   group: FileRowGroup,
   move: { readonly shift: number; readonly ordinal: number; readonly chosen?: readonly number[] },
 ): PlacedRowGroup {
-  const fields = new Map(readThrift(group.struct));
-  const all = listOf(fields, GROUP.chunks);
+  const fields = new Map(readThrift(group.struct, GROUP.chunks));
+  const all = structsOf(fields, GROUP.chunks);
   const chunks = move.chosen?.flatMap((index) => all[index] ?? []) ?? all;
-  const dictionaries = new Set(
-    chunks.flatMap((chunk, place) =>
-      (longOf(chunkMeta(chunk), META.dictionaryPage) ?? 0) > 0 ? place : [],
-    ),
-  );
-  fields.set(GROUP.chunks, {
-    is: 'list',
-    of: THRIFT_STRUCT,
-    items: chunks.map((chunk) => moveChunk(chunk, move.shift)),
-  });
+  fields.set(GROUP.chunks, { is: 'structs', items: movedChunks(chunks, move.shift) });
   const at = longOf(fields, GROUP.offset);
   if (at !== undefined) fields.set(GROUP.offset, i64(at + move.shift));
   if (fields.has(GROUP.ordinal)) fields.set(GROUP.ordinal, { is: 'i16', value: move.ordinal });
-  return { rows: group.rows, struct: writeThrift(fields), dictionaries };
+  return { rows: group.rows, struct: writeThrift(fields) };
+}
+
+/** Which of the columns `chosen` have a dictionary in this row group, by their place in `chosen`. */
+export function dictionariesOf(
+  group: FileRowGroup,
+  chosen: readonly number[],
+): ReadonlySet<number> {
+  const chunks = structsOf(readThrift(group.struct, GROUP.chunks), GROUP.chunks);
+  const places = chosen.flatMap((index, place) => {
+    const chunk = chunks[index];
+    const [page = 0] = chunk ? readLongs(chunk, CHUNK.meta, [META.dictionaryPage]) : [];
+    return page > 0 ? place : [];
+  });
+  return new Set(places);
+}
+
+/** Some columns of a row group, encoded as a file of its own. */
+export interface ColumnRun {
+  readonly rows: number;
+  /** Of its pages in its own file. */
+  readonly start: number;
+  readonly end: number;
+  /** The struct without its chunks, which are there moved and as bytes. */
+  readonly fields: ThriftStruct;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** The one row group of a file with this metadata, to be moved by `shift` bytes. */
+export function readColumnRun(metadata: Uint8Array, shift: number): ColumnRun {
+  const [group, ...others] = structsOf(readThrift(metadata, FILE.groups), FILE.groups);
+  if (group === undefined || others.length > 0) throw corrupt('not one row group');
+  const fields = new Map(readThrift(group, GROUP.chunks));
+  const chunks = structsOf(fields, GROUP.chunks);
+  fields.delete(GROUP.chunks);
+  const at = longOf(fields, GROUP.offset);
+  if (at !== undefined) fields.set(GROUP.offset, i64(at + shift));
+  const rows = needLong(fields, GROUP.rows);
+  return { rows, ...extentOf(chunks), fields, chunks: movedChunks(chunks, shift) };
+}
+
+/** The runs of all columns of one row group, in order and at their places, as the row group. */
+export function joinColumnRuns(runs: readonly ColumnRun[], ordinal: number): PlacedRowGroup {
+  const first = runs[0];
+  if (first === undefined) throw new HypError('E_INTERNAL', 'a row group without columns');
+  const fields = new Map<number, ThriftValue>([
+    [GROUP.chunks, { is: 'structs', items: runs.flatMap((run) => run.chunks) }],
+    ...first.fields,
+  ]);
+  for (const id of GROUP.sums) {
+    if (!fields.has(id)) continue;
+    fields.set(id, i64(runs.reduce((sum, run) => sum + needLong(run.fields, id), 0)));
+  }
+  if (fields.has(GROUP.ordinal)) fields.set(GROUP.ordinal, { is: 'i16', value: ordinal });
+  return { rows: first.rows, struct: writeThrift(fields) };
 }
 
 function keyValue(key: string, value: string): ThriftStruct {
@@ -338,12 +294,12 @@ export function buildFooter(file: {
     [ELEMENT.children, i32(columns.length)],
   ]);
   const rows = rowGroups.reduce((sum, group) => sum + group.rows, 0);
-  const groups = rowGroups.map(({ struct }): ThriftValue => ({ is: 'written', bytes: struct }));
+  const groups = rowGroups.map(({ struct }) => struct);
   const fields = new Map<number, ThriftValue>([
     [FILE.version, i32(1)],
     [FILE.schema, structs([root, ...columns.map((column) => column.element)])],
     [FILE.rows, i64(rows)],
-    [FILE.groups, { is: 'list', of: THRIFT_STRUCT, items: groups }],
+    [FILE.groups, { is: 'structs', items: groups }],
   ]);
   const json = columns.flatMap((column) => (column.type === 'json' ? column.fieldId : []) ?? []);
   const pairs = json.length > 0 ? [keyValue(JSON_KEY, json.join(','))] : [];

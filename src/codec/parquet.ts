@@ -1,6 +1,6 @@
 /**
  * Owns: batches → the bytes of a Parquet file, one row group at a time. Each row group is encoded
- * as a file of its own in wasm and cut out of it; the footer is ours. That bounds memory by one row
+ * in wasm apart from the file (row-group-encode); the footer is ours. That bounds memory by one row
  * group (I13), lets us cut by bytes as well as rows, and gives every group one byte range that can
  * be checked alone (I12).
  * Invariant: the same rows, columns and codec give the same bytes, however the rows were batched.
@@ -10,22 +10,15 @@
 import type { Observe } from '../core/events.ts';
 import { invariant } from '../core/invariant.ts';
 import { LIMITS } from '../core/limits.ts';
-import { encodeIpcJoined } from './arrow-ipc.ts';
 import type { ColumnShape } from './arrow-schema.ts';
 import type { Batch, Column } from './columns.ts';
-import {
-  PARQUET_MAGIC,
-  TAIL_BYTES,
-  buildFooter,
-  metadataBytes,
-  moveRowGroup,
-  parseFooter,
-} from './parquet-footer.ts';
-import type { ParquetFooter, PlacedRowGroup } from './parquet-footer.ts';
-import { writerProperties } from './parquet-properties.ts';
+import { PARQUET_MAGIC, buildFooter } from './parquet-footer.ts';
+import type { PlacedRowGroup } from './parquet-footer.ts';
 import type { ParquetCodec } from './parquet-properties.ts';
 import { loadParquetWasm } from './parquet-wasm.ts';
 import type { Wasm } from './parquet-wasm.ts';
+import { encodeRowGroup, statedColumns } from './row-group-encode.ts';
+import type { StatedColumns } from './row-group-encode.ts';
 import { cutRowGroups } from './row-groups.ts';
 
 export interface ParquetOptions {
@@ -61,25 +54,6 @@ export interface ParquetEncoder {
   readonly pendingBytes: number;
 }
 
-/** One row group as a whole file of its own. */
-function encodeAlone(wasm: Wasm, slices: readonly Batch[], codec: ParquetCodec): Uint8Array {
-  const properties = writerProperties(wasm, slices, codec);
-  let table;
-  try {
-    table = wasm.Table.fromIPCStream(encodeIpcJoined(slices));
-  } catch (error) {
-    properties.free();
-    throw error;
-  }
-  // Both handles are consumed by the call, also when it fails.
-  return wasm.writeParquet(table, properties);
-}
-
-function footerOf(file: Uint8Array): ParquetFooter {
-  const end = file.length - TAIL_BYTES;
-  return parseFooter(file.subarray(end - metadataBytes(file), end));
-}
-
 function emptyColumn(shape: ColumnShape): Column {
   const base = { name: shape.name, fieldId: shape.fieldId, validity: undefined, nullCount: 0 };
   switch (shape.type) {
@@ -113,8 +87,9 @@ function assertShapes(batch: Batch, columns: readonly ColumnShape[]): void {
 
 interface FileBuilder {
   readonly pendingBytes: number;
-  add(batch: Batch): ParquetPiece[];
-  end(): ParquetPiece[];
+  /** Encodes each row group when its piece is asked for. */
+  add(batch: Batch): Iterable<ParquetPiece>;
+  end(): Iterable<ParquetPiece>;
 }
 
 /** Lays row groups end to end and remembers them for the footer. */
@@ -126,24 +101,19 @@ function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
   };
   const cutter = cutRowGroups(limits, options.observe);
   const groups: PlacedRowGroup[] = [];
-  let schema: ParquetFooter | undefined;
+  let schema: StatedColumns | undefined;
   let size = 0;
   const rowGroup = (slices: readonly Batch[]): ParquetPiece => {
-    const file = encodeAlone(wasm, slices, codec);
-    const footer = footerOf(file);
-    const [group, ...others] = footer.rowGroups;
-    invariant(group !== undefined && others.length === 0, 'a row group is encoded as one');
-    invariant(group.start === PARQUET_MAGIC.length, 'pages begin behind the magic');
-    schema ??= footer;
-    const from = size === 0 ? 0 : group.start;
-    groups.push(moveRowGroup(group, { shift: size - from, ordinal: groups.length }));
-    size += group.end - from;
-    return { kind: 'rowGroup', bytes: file.subarray(from, group.end) };
+    const place = { at: size, ordinal: groups.length };
+    const { placed, bytes, stated } = encodeRowGroup(wasm, slices, codec, place);
+    schema ??= stated;
+    groups.push(placed);
+    size += bytes.length;
+    return { kind: 'rowGroup', bytes };
   };
   const footer = (): ParquetPiece => {
     const { columns: elements, createdBy } =
-      schema ??
-      footerOf(encodeAlone(wasm, [{ rows: 0, columns: columns.map(emptyColumn) }], codec));
+      schema ?? statedColumns(wasm, { rows: 0, columns: columns.map(emptyColumn) }, codec);
     const typed = elements.map((column, index) => ({
       ...column,
       type: columns[index]?.type ?? column.type,
@@ -155,13 +125,14 @@ function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
     get pendingBytes() {
       return cutter.pendingBytes;
     },
-    add: (batch) => {
+    *add(batch) {
       assertShapes(batch, columns);
-      return cutter.add(batch).map(rowGroup);
+      for (const slices of cutter.add(batch)) yield rowGroup(slices);
     },
-    end: () => {
+    *end() {
       const rest = cutter.rest();
-      return rest === undefined ? [footer()] : [rowGroup(rest), footer()];
+      if (rest !== undefined) yield rowGroup(rest);
+      yield footer();
     },
   };
 }
@@ -205,7 +176,7 @@ export function openParquetEncoder(options: ParquetOptions, sink: ByteSink): Par
     builder ??= fileBuilder(await loadParquetWasm(), options);
     return builder;
   };
-  const send = async (pieces: readonly ParquetPiece[]): Promise<void> => {
+  const send = async (pieces: Iterable<ParquetPiece>): Promise<void> => {
     for (const piece of pieces) await sink(piece.bytes);
   };
   return {

@@ -7,6 +7,7 @@ import { invariant } from '../core/invariant.ts';
 import type { Batch, BooleanColumn, Column, TextColumn } from './columns.ts';
 
 const MAX_TEXT_BYTES = 2 ** 31 - 1;
+const SHORT_BYTES = 32;
 
 /**
  * The rows of `batches`, in order. All must have the same columns (name and type) by position; field
@@ -186,9 +187,19 @@ function takeText(
     offsets[i + 1] = length;
   }
   const values = new Uint8Array(length);
-  for (let i = 0; i < rows.length; i++) {
-    const row = rows[i] ?? 0;
-    values.set(text.subarray(from[row] ?? 0, from[row + 1] ?? 0), offsets[i] ?? 0);
+  let at = 0;
+  for (let i = 0; i < rows.length;) {
+    // Neighbours are copied at once, short texts without a view: a view takes more than they do.
+    const first = rows[i] ?? 0;
+    let end = first + 1;
+    for (i++; rows[i] === end; i++) end++;
+    const to = from[end] ?? 0;
+    let byte = from[first] ?? 0;
+    if (to - byte <= SHORT_BYTES) while (byte < to) values[at++] = text[byte++] ?? 0;
+    else {
+      values.set(text.subarray(byte, to), at);
+      at += to - byte;
+    }
   }
   return { offsets, values };
 }

@@ -7,13 +7,13 @@
  */
 import { HypError } from '../core/errors.ts';
 
-const STOP = 0;
+export const STOP = 0;
 const TRUE = 1;
 const FALSE = 2;
 const BYTE = 3;
 const I16 = 4;
 const I32 = 5;
-const I64 = 6;
+export const I64 = 6;
 const DOUBLE = 7;
 const BINARY = 8;
 const LIST = 9;
@@ -30,8 +30,8 @@ export type ThriftValue =
   | { readonly is: 'binary'; readonly value: Uint8Array }
   | { readonly is: 'list'; readonly of: number; readonly items: readonly ThriftValue[] }
   | { readonly is: 'struct'; readonly fields: ThriftStruct }
-  /** A struct as `writeThrift` left it: only to be written, never read. */
-  | { readonly is: 'written'; readonly bytes: Uint8Array };
+  /** A list of structs, each as the bytes that it was read from or is to be written as. */
+  | { readonly is: 'structs'; readonly items: readonly Uint8Array[] };
 
 /** Fields by id, in rising order as read. */
 export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
@@ -39,7 +39,7 @@ export type ThriftStruct = ReadonlyMap<number, ThriftValue>;
 /** Wire code of struct elements, for building lists. */
 export const THRIFT_STRUCT = STRUCT;
 
-interface Input {
+export interface Input {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   at: number;
@@ -79,6 +79,12 @@ function readZigZagHalves(input: Input): void {
   const sign = -(low & 1);
   halves.setInt32(0, ((low >>> 1) | (high << 31)) ^ sign, true);
   halves.setInt32(4, (high >>> 1) ^ sign, true);
+}
+
+/** An i64 that may be inexact above 2^53: the caller checks. */
+export function readLongNumber(input: Input): number {
+  readZigZagHalves(input);
+  return halves.getInt32(4, true) * 2 ** 32 + halves.getUint32(0, true);
 }
 
 function readZigZag64(input: Input): bigint {
@@ -152,36 +158,88 @@ function readValue(input: Input, type: number, depth: number): ThriftValue {
   }
 }
 
-function readFields(input: Input, depth: number): ThriftStruct {
-  const fields = new Map<number, ThriftValue>();
+/** Calls `use` for each field; it must read or skip the value. */
+export function eachField(input: Input, use: (id: number, type: number) => void): void {
   let id = 0;
   for (;;) {
     const head = readByte(input);
-    if (head === STOP) return fields;
+    if (head === STOP) return;
     id = head >> 4 === 0 ? readZigZag32(input) : id + (head >> 4);
-    fields.set(id, readValue(input, head & 0x0f, depth));
+    use(id, head & 0x0f);
   }
 }
 
-/** The struct that fills `bytes` from its start; E_CORRUPT when there is none. */
-export function readThrift(bytes: Uint8Array): ThriftStruct {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return readFields({ bytes, view, at: 0 }, 0);
+function readFields(input: Input, depth: number, asBytes?: number): ThriftStruct {
+  const fields = new Map<number, ThriftValue>();
+  eachField(input, (id, type) => {
+    const raw = id === asBytes && type === LIST;
+    fields.set(id, raw ? readStructs(input) : readValue(input, type, depth));
+  });
+  return fields;
 }
 
-interface Output {
+function readStructs(input: Input): ThriftValue {
+  const head = readByte(input);
+  const count = head >> 4 === 15 ? readLength(input) : head >> 4;
+  if (count > 0 && (head & 0x0f) !== STRUCT) throw damaged('not a list of structs');
+  const items = Array.from({ length: count }, () => {
+    const from = input.at;
+    skipValue(input, STRUCT, 0);
+    return input.bytes.subarray(from, input.at);
+  });
+  return { is: 'structs', items };
+}
+
+export function skipValue(input: Input, type: number, depth: number): void {
+  if (depth > DEPTH_MAX) throw damaged('it is nested too deep');
+  if (type === TRUE || type === FALSE) return;
+  if (type === BYTE) readByte(input);
+  else if (type === I16 || type === I32 || type === I64) readZigZagHalves(input);
+  else if (type === DOUBLE || type === BINARY) {
+    const size = type === DOUBLE ? 8 : readLength(input);
+    input.at += size;
+    if (input.at > input.bytes.length) throw damaged('it ends too soon');
+  } else if (type === LIST) {
+    const head = readByte(input);
+    const of = head & 0x0f;
+    const count = head >> 4 === 15 ? readLength(input) : head >> 4;
+    const bytes = of === TRUE || of === FALSE;
+    for (let i = 0; i < count; i++) {
+      if (bytes) readByte(input);
+      else skipValue(input, of, depth + 1);
+    }
+  } else if (type === STRUCT) {
+    eachField(input, (_id, of) => {
+      skipValue(input, of, depth + 1);
+    });
+  } else throw damaged(`type ${type}`);
+}
+
+export function inputOf(bytes: Uint8Array): Input {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0 };
+}
+
+/**
+ * The struct that fills `bytes` from its start; E_CORRUPT when there is none. Its field `asBytes`, a
+ * list of structs, is left as bytes: trees of the chunks of a thousand columns take megabytes.
+ */
+export function readThrift(bytes: Uint8Array, asBytes?: number): ThriftStruct {
+  return readFields(inputOf(bytes), 0, asBytes);
+}
+
+export interface Output {
   bytes: Uint8Array;
   length: number;
 }
 
-function room(out: Output, size: number): void {
+export function room(out: Output, size: number): void {
   if (out.length + size <= out.bytes.length) return;
   const grown = new Uint8Array(Math.max(out.length + size, out.bytes.length * 2));
   grown.set(out.bytes.subarray(0, out.length));
   out.bytes = grown;
 }
 
-function writeByte(out: Output, byte: number): void {
+export function writeByte(out: Output, byte: number): void {
   room(out, 1);
   out.bytes[out.length++] = byte;
 }
@@ -201,6 +259,11 @@ function writeZigZag(out: Output, low: number, high: number): void {
   writeUnsigned(out, (low << 1) ^ sign, ((high << 1) | (low >>> 31)) ^ sign);
 }
 
+/** A safe integer as an i64. */
+export function writeLongNumber(out: Output, value: number): void {
+  writeZigZag(out, value | 0, Math.floor(value / 2 ** 32));
+}
+
 function writeZigZag64(out: Output, value: bigint): void {
   halves.setBigInt64(0, value, true);
   writeZigZag(out, halves.getInt32(0, true), halves.getInt32(4, true));
@@ -216,6 +279,11 @@ function writeRaw(out: Output, bytes: Uint8Array): void {
   out.length += bytes.length;
 }
 
+function writeListHead(out: Output, length: number, of: number): void {
+  writeByte(out, (Math.min(length, 15) << 4) | of);
+  if (length >= 15) writeUnsigned(out, length, 0);
+}
+
 const WIRE = {
   byte: BYTE,
   i16: I16,
@@ -225,7 +293,7 @@ const WIRE = {
   binary: BINARY,
   list: LIST,
   struct: STRUCT,
-  written: STRUCT,
+  structs: LIST,
 };
 
 function wireType(value: ThriftValue): number {
@@ -250,8 +318,9 @@ function writeValue(out: Output, value: ThriftValue): void {
     case 'double':
       writeRaw(out, new Uint8Array(Float64Array.of(value.value).buffer));
       return;
-    case 'written':
-      writeRaw(out, value.bytes);
+    case 'structs':
+      writeListHead(out, value.items.length, STRUCT);
+      for (const item of value.items) writeRaw(out, item);
       return;
     case 'binary':
       writeUnsigned(out, value.value.length, 0);
@@ -259,8 +328,7 @@ function writeValue(out: Output, value: ThriftValue): void {
       return;
     case 'list': {
       const { items, of } = value;
-      writeByte(out, (Math.min(items.length, 15) << 4) | of);
-      if (items.length >= 15) writeUnsigned(out, items.length, 0);
+      writeListHead(out, items.length, of);
       for (const item of items) {
         if (item.is === 'bool') writeByte(out, item.value ? TRUE : FALSE);
         else writeValue(out, item);
@@ -272,18 +340,23 @@ function writeValue(out: Output, value: ThriftValue): void {
   }
 }
 
+export function writeFieldHead(out: Output, last: number, id: number, type: number): void {
+  const delta = id - last;
+  if (delta > 0 && delta <= 15) writeByte(out, (delta << 4) | type);
+  else {
+    writeByte(out, type);
+    writeZigZag32(out, id);
+  }
+}
+
 function writeFields(out: Output, fields: ThriftStruct): void {
   let last = 0;
-  for (const [id, value] of fields) {
-    const delta = id - last;
+  // No iterator: it would make a pair of each field.
+  fields.forEach((value, id) => {
+    writeFieldHead(out, last, id, wireType(value));
     last = id;
-    if (delta > 0 && delta <= 15) writeByte(out, (delta << 4) | wireType(value));
-    else {
-      writeByte(out, wireType(value));
-      writeZigZag32(out, id);
-    }
     writeValue(out, value);
-  }
+  });
   writeByte(out, STOP);
 }
 

@@ -22,6 +22,9 @@ export const LIMITS = {
   batchBytes: 32 * MIB,
   rowGroupRows: 20_000,
   rowGroupBytes: 16 * MIB,
+  /** Columns of a row group that are encoded at once; a larger column goes alone. */
+  encodeColumns: 64,
+  encodeBytes: 4 * MIB,
   groupCommitMs: 5,
   groupCommitBytes: MIB,
   /** How long the mark of a spool writer closed by another process stays (llp/0007). */

@@ -38,6 +38,14 @@ export function encodeNdjson(batch: CodedBatch, options: EncodeOptions = {}): Ui
 }
 
 /**
+ * The buffer of the last pieces, for the next ones: one for each batch would stay until the next
+ * collection of garbage (I13). Whoever works with it has taken it from here.
+ */
+let spare: TextOut | undefined;
+/** One that had to grow for rows of another kind is not kept. */
+const SPARE_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
  * The same bytes in pieces of whole rows, each at most `chunkBytes` (default 512 KiB) or one row.
  * All share one buffer: a piece is good until the next one is asked for.
  */
@@ -47,7 +55,8 @@ export function* encodeNdjsonChunks(
 ): Iterable<Uint8Array> {
   const members = membersOf(batch, options);
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
-  const out = newTextOut(chunkBytes + SLACK_BYTES);
+  const out = spare ?? newTextOut(chunkBytes + SLACK_BYTES);
+  spare = undefined;
   let written = 0;
   for (let row = 0; row < batch.rows;) {
     const block = measure(members, { from: row, count: Math.min(BLOCK_ROWS, batch.rows - row) });
@@ -63,6 +72,7 @@ export function* encodeNdjsonChunks(
     row += count;
   }
   if (written > 0) yield out.bytes.subarray(0, written);
+  if (out.bytes.length <= SPARE_BYTES_MAX) spare = out;
 }
 
 interface MeasuredBlock extends Block {

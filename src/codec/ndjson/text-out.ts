@@ -23,6 +23,8 @@ const ESCAPE_BYTES = 6;
 const TWO_32 = 2 ** 32;
 /** What the writers below may ask room for behind the last byte they write. */
 export const SLACK_BYTES = 64;
+/** A buffer that doubled would hold a large row twice (I13). */
+const GROW_BYTES_MAX = 4 * 1024 * 1024;
 
 export function newTextOut(bytes: number): TextOut {
   const buffer = new Uint8Array(bytes);
@@ -33,7 +35,8 @@ export function newTextOut(bytes: number): TextOut {
 export function reserve(out: TextOut, bytes: number): void {
   const needed = out.length + bytes;
   if (needed <= out.bytes.length) return;
-  const grown = new Uint8Array(Math.max(needed, out.bytes.length * 2));
+  const step = Math.min(out.bytes.length, GROW_BYTES_MAX);
+  const grown = new Uint8Array(Math.max(needed + (needed >> 4), out.bytes.length + step));
   grown.set(out.bytes.subarray(0, out.length));
   out.bytes = grown;
   out.view = new DataView(grown.buffer);

@@ -1,0 +1,137 @@
+/**
+ * Owns: rows → the pages of one row group and its struct for the footer. Columns go to wasm in runs,
+ * each a file of its own that is cut out of: what the encoder holds per column (a compressor's tables
+ * of 100 KiB with zstd) and per byte (up to nine copies) is held for one run, not for a thousand
+ * columns (I13). Columns are encoded apart anyway: runs do not show in the bytes.
+ * Not its job: where row groups end (row-groups), where they lie in a file (parquet).
+ * llp/0005
+ */
+import { invariant } from '../core/invariant.ts';
+import { LIMITS } from '../core/limits.ts';
+import { encodeIpcJoined } from './arrow-ipc.ts';
+import type { Batch } from './columns.ts';
+import {
+  PARQUET_MAGIC,
+  TAIL_BYTES,
+  joinColumnRuns,
+  metadataBytes,
+  parseFooter,
+  readColumnRun,
+} from './parquet-footer.ts';
+import type { ColumnRun, FileColumn, ParquetFooter, PlacedRowGroup } from './parquet-footer.ts';
+import { writerProperties } from './parquet-properties.ts';
+import type { ParquetCodec } from './parquet-properties.ts';
+import type { Wasm } from './parquet-wasm.ts';
+
+/** What the encoder says of a file's columns. */
+export type StatedColumns = Pick<ParquetFooter, 'columns' | 'createdBy'>;
+
+export interface EncodedRowGroup {
+  readonly placed: PlacedRowGroup;
+  /** Its pages; at the start of a file with the magic in front of them. */
+  readonly bytes: Uint8Array;
+  /** Of the first row group of a file only. */
+  readonly stated: StatedColumns | undefined;
+}
+
+/** `[from, to)` of the columns that are encoded at once: whole columns, in order. */
+function columnRuns(slices: readonly Batch[]): { readonly from: number; readonly to: number }[] {
+  const width = slices[0]?.columns.length ?? 0;
+  const runs: { from: number; to: number }[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (let index = 0; index < width; index++) {
+    const own = slices.reduce((sum, slice) => sum + columnBytes(slice, index), 0);
+    const full = index - from === LIMITS.encodeColumns || bytes + own > LIMITS.encodeBytes;
+    if (index > from && full) {
+      runs.push({ from, to: index });
+      from = index;
+      bytes = 0;
+    }
+    bytes += own;
+  }
+  runs.push({ from, to: width });
+  return runs;
+}
+
+function columnBytes({ rows, columns }: Batch, index: number): number {
+  const column = columns[index];
+  if (column === undefined || !('offsets' in column)) return 8 * rows;
+  return 4 * rows + (column.offsets[rows] ?? 0) - (column.offsets[0] ?? 0);
+}
+
+/**
+ * What wasm is given, again and again: buffers of megabytes that are dropped stay until the next
+ * collection of garbage, and the process keeps the most it ever held (I13).
+ */
+let scratch = new Uint8Array(0);
+
+function fromScratch(bytes: number): Uint8Array<ArrayBuffer> {
+  if (scratch.length < bytes) scratch = new Uint8Array(bytes);
+  return scratch.subarray(0, bytes).fill(0);
+}
+
+/** Some columns as a whole file of one row group. */
+function encodeAlone(wasm: Wasm, slices: readonly Batch[], codec: ParquetCodec): Uint8Array {
+  const properties = writerProperties(wasm, slices, codec);
+  let table;
+  try {
+    table = wasm.Table.fromIPCStream(encodeIpcJoined(slices, fromScratch));
+  } catch (error) {
+    properties.free();
+    throw error;
+  }
+  // Both handles are consumed by the call, also when it fails.
+  return wasm.writeParquet(table, properties);
+}
+
+function metadataOf(file: Uint8Array): Uint8Array {
+  const end = file.length - TAIL_BYTES;
+  return file.subarray(end - metadataBytes(file), end);
+}
+
+/** The columns of a file of these rows; there may be none. */
+export function statedColumns(wasm: Wasm, batch: Batch, codec: ParquetCodec): StatedColumns {
+  return parseFooter(metadataOf(encodeAlone(wasm, [batch], codec)));
+}
+
+/**
+ * One row group of all rows of `slices`, which have the same columns; at least one row. `place`: how
+ * many bytes and row groups of the file come before it.
+ */
+export function encodeRowGroup(
+  wasm: Wasm,
+  slices: readonly Batch[],
+  codec: ParquetCodec,
+  place: { readonly at: number; readonly ordinal: number },
+): EncodedRowGroup {
+  const pieces: Uint8Array[] = [];
+  const runs: ColumnRun[] = [];
+  const columns: FileColumn[] = [];
+  let createdBy: StatedColumns['createdBy'];
+  let { at } = place;
+  for (const { from, to } of columnRuns(slices)) {
+    const some = slices.map((slice) => ({
+      rows: slice.rows,
+      columns: slice.columns.slice(from, to),
+    }));
+    const file = encodeAlone(wasm, some, codec);
+    const metadata = metadataOf(file);
+    const start = at === 0 ? 0 : PARQUET_MAGIC.length;
+    const run = readColumnRun(metadata, at - start);
+    invariant(run.start === PARQUET_MAGIC.length, 'pages begin behind the magic');
+    runs.push(run);
+    pieces.push(file.subarray(start, run.end));
+    at += run.end - start;
+    if (place.ordinal > 0) continue;
+    const stated = parseFooter(metadata);
+    columns.push(...stated.columns);
+    createdBy ??= stated.createdBy;
+  }
+  const [only] = pieces;
+  return {
+    placed: joinColumnRuns(runs, place.ordinal),
+    bytes: pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces),
+    stated: place.ordinal === 0 ? { columns, createdBy } : undefined,
+  };
+}
