@@ -49,6 +49,8 @@ export const LIMITS = {
   leaseStaleMs: 10_000,
   leaseWaitMs: 5_000,
   commitAttempts: 100,
+  /** Small files that share one commit of a backfill. */
+  backfillFilesPerCommit: 512,
   /** Flush steps at once, over all datasets. */
   daemonFlushWidth: 2,
   /** Export steps at once, per sink. */

@@ -165,6 +165,11 @@ export interface BackfillFileReport {
   readonly rejected: number;
   /** The path its bytes came from the first time, for same-bytes. */
   readonly firstPath: string | undefined;
+  /**
+   * Where a last line begins that has no end yet and is not a whole row: nothing of it was taken, a
+   * later backfill takes it once its end is there. Line 1-based, byte of the content 0-based.
+   */
+  readonly unfinished: { readonly line: number; readonly byte: number } | undefined;
 }
 
 export interface BackfillReport {

@@ -1,5 +1,5 @@
 /** Backfills that are killed, repeated, run at once and fed with look-alikes. llp/0012 */
-import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -229,6 +229,102 @@ describe('a backfill', () => {
     expect(await load(on, file)).toMatchObject({ rows: 50 });
     await expectRows(on, 1, 150);
   });
+
+  test('of a file cut in the middle of a line leaves that line and takes it whole later', async () => {
+    const on = await site('');
+    const text = logText(LOG, 1, 100);
+    const cut = text.length - 25;
+    const file = await place(on, 'log.ndjson', text.slice(0, cut));
+    const partly = await on.run(['backfill', 'events', file, '--json']);
+    expect(partly.code, partly.stderr).toBe(0);
+    expect(partly.stderr).toContain('line 100, the last one, has no end');
+    const byte = text.lastIndexOf('\n', text.length - 2) + 1;
+    expect(jsonOf(partly)).toMatchObject({
+      rows: 99,
+      rejected: 0,
+      files: [{ outcome: 'added', unfinished: { line: 100, byte } }],
+    });
+    expect(await load(on, file), 'again').toMatchObject({
+      rows: 0,
+      files: [{ outcome: 'unchanged', unfinished: { line: 100, byte } }],
+    });
+    await appendFile(join(on.cwd, file), text.slice(cut) + logText(LOG, 101, 20));
+    expect(await load(on, file)).toMatchObject({
+      rows: 21,
+      rejected: 0,
+      files: [{ unfinished: null }],
+    });
+    await expectRows(on, 1, 120);
+  });
+
+  test('of a line without its end that grows: the row stays, what follows it is judged alone', async () => {
+    const on = await site('');
+    const file = await place(on, 'log.ndjson', '{"id":1}\n{"id":2}');
+    expect(await load(on, file)).toMatchObject({ rows: 2, files: [{ unfinished: null }] });
+    await appendFile(join(on.cwd, file), ' and more\n{"id":3}\n');
+    const grown = await on.run(['backfill', 'events', file, '--json']);
+    expect(grown.code).toBe(65);
+    const report = jsonOf(grown) as Report;
+    expect(report).toMatchObject({ rows: 1, rejected: 1 });
+    const reject: unknown = JSON.parse(await readFile(report.rejectsPath ?? '', 'utf8'));
+    expect(reject).toMatchObject({ line: 2, byte: 17, text: ' and more' });
+    await expectRows(on, 1, 3);
+    const one = await place(on, 'one.ndjson', '{"id":4}');
+    expect(await load(on, one)).toMatchObject({ rows: 1 });
+    await appendFile(join(on.cwd, one), '\r\n{"id":5}\r\n');
+    expect(await load(on, one), 'its first line grew').toMatchObject({ rows: 1 });
+    await expectRows(on, 1, 5);
+  });
+
+  /** 10,000 files and 50 kills: HYP_FILES=10000 HYP_KILLS=50. */
+  test(
+    'of many small files with one first line, killed and repeated, has every row once',
+    { timeout: 600_000 },
+    async () => {
+      const seed = Number(process.env['HYP_SEED'] ?? 1);
+      const count = Number(process.env['HYP_FILES'] ?? 800);
+      const kills = Number(process.env['HYP_KILLS'] ?? 2);
+      const random = seededRandom(seed);
+      const on = await site('');
+      await mkdir(join(on.cwd, 'many'));
+      let rows = 0;
+      for (let at = 0; at < count; at++) {
+        const own = 1 + random.integer(40);
+        await place(on, `many/${at}.ndjson`, `{"head":1}\n${shortText(rows + 1, own)}`);
+        rows += own;
+      }
+      let killed = 0;
+      while (killed < kills) {
+        const child = asChild(on.start(['backfill', 'events', 'many']));
+        await wait(200 + random.integer(count));
+        child.kill('SIGKILL');
+        const { signal, code, stderr } = await child.ended;
+        if (signal === 'SIGKILL') killed += 1;
+        else {
+          expect(code, stderr).toBe(0);
+          break;
+        }
+      }
+      const first = performance.now();
+      await Promise.all([load(on, 'many'), load(on, 'many')]);
+      const second = performance.now();
+      expect(await load(on, 'many'), 'adds nothing').toMatchObject({ rows: 0, rejected: 0 });
+      const third = performance.now();
+      for (let at = 0; at < count; at += 10) {
+        await appendFile(join(on.cwd, `many/${at}.ndjson`), shortText(++rows, 1));
+      }
+      expect(await load(on, 'many')).toMatchObject({ rows: Math.ceil(count / 10) });
+      const { ids, seqs } = await tableRows(on.root, 'events');
+      expectDense(seqs);
+      const given = ids.filter((id) => !Number.isNaN(id) && id > 0);
+      expectNoneTwice(given, 'in the table');
+      expectAllOf(idsOf([{ low: 1, high: rows }]), given, 'in the table');
+      expect(ids).toHaveLength(rows + count);
+      await expectSound(on);
+      const ms = [second - first, third - second].map(Math.round).join(' and ');
+      console.log(`backfill: seed ${seed}, ${count} files, ${killed} kills, then ${ms} ms`);
+    },
+  );
 
   test('of a file that is not there is an error that names it, and nothing is stored', async () => {
     const on = await site('');

@@ -46,11 +46,32 @@ function reportJson(report: BackfillReport, dryRun: boolean) {
     rows: report.rows,
     rejected: report.rejected,
     rejectsPath: report.rejectsPath ?? null,
-    files: report.files.map((file) => ({ ...file, firstPath: file.firstPath ?? null })),
+    files: report.files.map((file) => ({
+      ...file,
+      firstPath: file.firstPath ?? null,
+      unfinished: file.unfinished ?? null,
+    })),
   };
 }
 
+const SHOWN_UNFINISHED = 10;
+
+function noteUnfinished(task: Task, report: BackfillReport): void {
+  const left = report.files.filter((file) => file.unfinished !== undefined);
+  for (const { path, unfinished } of left.slice(0, SHOWN_UNFINISHED)) {
+    const line = unfinished?.line ?? 0;
+    task.note(
+      `hyp: ${plain(path)}: line ${line}, the last one, has no end and is not a whole row: it was left`,
+    );
+  }
+  const more = left.length - SHOWN_UNFINISHED;
+  if (more > 0) task.note(`hyp: … and the last line of ${plural(more, 'other file')}`);
+  if (left.length === 0) return;
+  task.note('hyp: run it again once the rest is written; add a line feed to have it rejected');
+}
+
 function exitOf(task: Task, report: BackfillReport): number {
+  noteUnfinished(task, report);
   if (report.rejected > 0) {
     const where = report.rejectsPath === undefined ? '' : `; see ${report.rejectsPath}`;
     task.note(`hyp: ${plural(report.rejected, 'line')} rejected${where}`);

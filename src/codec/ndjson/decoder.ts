@@ -13,7 +13,7 @@ import { invariant } from '../../core/invariant.ts';
 import { unobserved } from '../../core/events.ts';
 import type { Observe } from '../../core/events.ts';
 import type { Batch } from '../columns.ts';
-import { CLOSE_BRACE, CR, LF, SPACE, TAB, fail, skipSpace } from './scan.ts';
+import { CLOSE_BRACE, CR, LF, OPEN_BRACE, SPACE, TAB, fail, skipSpace } from './scan.ts';
 import { isWhole, readRow } from './row-reader.ts';
 import { bytesOf, dropRow, newRowState, takeBatch } from './row-state.ts';
 import type { RowState } from './row-state.ts';
@@ -31,6 +31,14 @@ export interface DecodedBatch {
   readonly rejects: readonly Reject[];
   /** Rows in which a key stood more than once: its last value won. */
   readonly duplicateKeyRows: number;
+}
+
+/** A last line that was not decided, because nothing shows that all of it is there. */
+export interface Unfinished {
+  /** 1-based. */
+  readonly line: number;
+  /** Where it begins in the source. */
+  readonly byte: number;
 }
 
 export interface NdjsonOptions {
@@ -106,6 +114,35 @@ export class NdjsonDecoder {
     if (this.#skipping) this.#endSkipped(0);
     else if (this.#headLength > 0) this.#lines(this.#takeHead(), 0);
     return this.flush();
+  }
+
+  /**
+   * As `finish`, of a source that may still grow: a last line without a line feed is taken when it is
+   * a whole row or blank, because nothing that follows can make another row of it. Any other is left
+   * undecided, and the batch ends before it.
+   */
+  finishGrowing(): {
+    readonly last: DecodedBatch | undefined;
+    readonly rest: Unfinished | undefined;
+  } {
+    if (!this.#skipping && (this.#headLength === 0 || this.#isHeadWhole())) {
+      return { last: this.finish(), rest: undefined };
+    }
+    this.#skipping = false;
+    this.#headLength = 0;
+    const rest = { line: this.#line + 1, byte: this.#byte };
+    return { last: this.flush(), rest };
+  }
+
+  #isHeadWhole(): boolean {
+    const state = this.#state;
+    const bytes = this.#head.subarray(0, this.#headLength + 1);
+    bytes[this.#headLength] = LF;
+    state.bytes = bytes;
+    state.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const first = skipSpace(bytes, this.#byte === 0 ? afterMark(bytes) : 0);
+    if (bytes[first] === LF) return true;
+    return bytes[first] === OPEN_BRACE && isWhole(state, first) && isUtf8(bytes);
   }
 
   #piece(piece: Uint8Array): void {

@@ -1,9 +1,9 @@
 /**
- * Owns: a user's file as a stream of content: decompressed when it is gzip, with the stored bytes
- * counted for the progress bar, and the digest of every prefix that is committed.
+ * Owns: a user's file as a stream of content: decompressed when it is compressed, with the stored
+ * bytes counted for the progress bar. A file no longer than one read is read once and kept, since
+ * it is looked at several times.
  * llp/0012
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { HypError, isHypError, systemCode } from '../../core/errors.ts';
@@ -12,18 +12,43 @@ import { gunzip } from '../../codec/compression.ts';
 /** What its lines cost once decoded is bounded by it: a file of bad lines is many rejects (I13). */
 const CHUNK_BYTES = 256 * 1024;
 
-/** Content of `path` from its first byte. E_BAD_INPUT when it cannot be read or unpacked. */
-export async function* readContent(
-  path: string,
-  onStored: (bytes: number) => void = () => undefined,
+export interface FileContent {
+  readonly path: string;
+  /** Its first stored bytes, at most CHUNK_BYTES. */
+  readonly start: Uint8Array;
+  /** Content from the first byte, each time it is called. E_BAD_INPUT when it cannot be read. */
+  read(onStored?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
+}
+
+/** Opens `path`. E_BAD_INPUT when it cannot be read. */
+export async function openContent(path: string): Promise<FileContent> {
+  const { start, whole } = await readStart(path);
+  const isGzip = start[0] === 0x1f && start[1] === 0x8b;
+  return {
+    path,
+    start,
+    read: async function* (onStored = () => undefined) {
+      const stored = whole ? kept(start, onStored) : readStored(path, onStored);
+      if (isGzip) yield* unpacked(path, gunzip(stored));
+      else yield* stored;
+    },
+  };
+}
+
+async function* kept(
+  bytes: Uint8Array,
+  onStored: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const stored = readStored(path, onStored);
-  if (!(await isGzip(path))) {
-    yield* stored;
-    return;
-  }
+  onStored(bytes.length);
+  if (bytes.length > 0) yield bytes;
+}
+
+async function* unpacked(
+  path: string,
+  content: AsyncGenerator<Uint8Array, void, undefined>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    yield* gunzip(stored);
+    yield* content;
   } catch (error) {
     if (!isHypError(error, 'E_BAD_INPUT')) throw error;
     const { hint, details } = error;
@@ -42,15 +67,12 @@ async function* readStored(
       yield bytes;
     }
   } catch (cause) {
-    if (systemCode(cause) === undefined) throw cause;
-    throw new HypError('E_BAD_INPUT', `cannot read ${path}`, {
-      cause,
-      hint: 'Rows before this point are stored; run the same command again to go on.',
-    });
+    throw unreadable(path, cause);
   }
 }
 
-async function isGzip(path: string): Promise<boolean> {
+/** The first bytes, and whether they were all there was. */
+async function readStart(path: string): Promise<{ start: Uint8Array; whole: boolean }> {
   const file = await open(path, 'r').catch((cause: unknown) => {
     throw new HypError('E_BAD_INPUT', `cannot open ${path}`, {
       cause,
@@ -58,35 +80,26 @@ async function isGzip(path: string): Promise<boolean> {
     });
   });
   try {
-    const magic = new Uint8Array(2);
-    const { bytesRead } = await file.read(magic, 0, 2, 0);
-    return bytesRead === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
+    const { size } = await file.stat();
+    const bytes = Buffer.allocUnsafe(Math.min(size, CHUNK_BYTES) + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
+      if (bytesRead === 0) return { start: bytes.subarray(0, length), whole: true };
+      length += bytesRead;
+    }
+    return { start: bytes.subarray(0, length), whole: false };
+  } catch (cause) {
+    throw unreadable(path, cause);
   } finally {
     await file.close();
   }
 }
 
-/** SHA-256 of growing prefixes of a content: bytes are pushed, then hashed up to a mark. */
-export class PrefixDigest {
-  readonly #hash = createHash('sha256');
-  readonly #waiting: Uint8Array[] = [];
-  #hashed = 0;
-
-  push(chunk: Uint8Array): void {
-    this.#waiting.push(chunk);
-  }
-
-  /** Digest of the first `end` bytes; `end` never goes back and is never beyond what was pushed. */
-  at(end: number): string {
-    while (this.#hashed < end) {
-      const chunk = this.#waiting[0];
-      if (chunk === undefined) throw new HypError('E_INTERNAL', 'a digest beyond what was read');
-      const take = Math.min(chunk.length, end - this.#hashed);
-      this.#hash.update(chunk.subarray(0, take));
-      this.#hashed += take;
-      if (take === chunk.length) this.#waiting.shift();
-      else this.#waiting[0] = chunk.subarray(take);
-    }
-    return this.#hash.copy().digest('hex');
-  }
+function unreadable(path: string, cause: unknown): unknown {
+  if (systemCode(cause) === undefined) return cause;
+  return new HypError('E_BAD_INPUT', `cannot read ${path}`, {
+    cause,
+    hint: 'Rows before this point are stored; run the same command again to go on.',
+  });
 }

@@ -27,19 +27,23 @@ export class RejectsFile {
     return this.#handle?.path;
   }
 
-  /** Appends one JSON line for each reject and makes them durable. */
-  async add(file: string, rejects: readonly Reject[]): Promise<void> {
-    if (rejects.length === 0) return;
-    this.#handle ??= await this.#create();
-    const lines = rejects.map((reject) =>
-      JSON.stringify({
-        file,
-        line: reject.line,
-        byte: reject.byte,
-        reason: reject.reason,
-        text: Buffer.from(reject.bytes).toString('utf8'),
-      }),
+  /** Appends one JSON line for each reject and makes them durable, all with one sync. */
+  async add(
+    files: readonly { readonly file: string; readonly rejects: readonly Reject[] }[],
+  ): Promise<void> {
+    const lines = files.flatMap(({ file, rejects }) =>
+      rejects.map((reject) =>
+        JSON.stringify({
+          file,
+          line: reject.line,
+          byte: reject.byte,
+          reason: reject.reason,
+          text: Buffer.from(reject.bytes).toString('utf8'),
+        }),
+      ),
     );
+    if (lines.length === 0) return;
+    this.#handle ??= await this.#create();
     await this.#handle.write(Buffer.from(`${lines.join('\n')}\n`));
     await this.#handle.datasync();
   }

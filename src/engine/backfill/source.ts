@@ -11,100 +11,165 @@
  *
  * llp/0012
  */
-import { createHash } from 'node:crypto';
 import { sha256Hex } from '../../core/digest.ts';
-import type { Position, Positions } from '../../../storage/positions/positions.ts';
+import type { Position } from '../../../storage/positions/positions.ts';
+import type { KnownSources } from './known-sources.ts';
+import { PrefixDigest } from './prefix-digest.ts';
 
-/** A first line longer than this is known by its beginning. */
+/** A first record longer than this is known by its beginning. */
 const HEAD_BYTES = 64 * 1024;
-const LF = 10;
+const LF = 0x0a;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 
 export type SourceDecision =
   | { readonly label: 'new'; readonly source: string }
-  | { readonly label: 'resume'; readonly source: string; readonly through: number }
+  | {
+      readonly label: 'resume';
+      readonly source: string;
+      readonly through: number;
+      readonly digest: string;
+      readonly firstPath: string;
+    }
   | { readonly label: 'unchanged' }
   | { readonly label: 'same-bytes'; readonly firstPath: string };
 
-/** What a pass over a file found of the sources that begin with its first line. */
+/** What a pass over a file found of the sources that begin with its first record. */
 export interface PrefixMatch {
+  /** The longest one that is a prefix of the content. */
   readonly position: Position | undefined;
   /** Bytes of the whole content. */
   readonly bytes: number;
 }
 
-/** Sources that could be this file share its first line. */
+/** Sources that could be this file share its first record. */
 export function sourcePrefix(head: Uint8Array): string {
   return `file/${sha256Hex(head).slice(0, 24)}#`;
 }
 
-/** The content's first line without its LF, at most HEAD_BYTES of it. */
-export async function firstLine(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of content) {
-    const end = chunk.indexOf(LF);
-    const part = end < 0 ? chunk : chunk.subarray(0, end);
-    parts.push(part);
-    length += part.length;
-    if (end >= 0 || length >= HEAD_BYTES) break;
-  }
-  return Buffer.concat(parts).subarray(0, HEAD_BYTES);
+/** The source with the number before that of `source`; undefined for the first. */
+export function sourceBefore(source: string): string | undefined {
+  const at = source.lastIndexOf('#') + 1;
+  const number = Number(source.slice(at));
+  return number === 0 ? undefined : `${source.slice(0, at)}${number - 1}`;
 }
 
-/** Reads the content once and finds the longest of `candidates` that is a prefix of it. */
+/**
+ * What a content begins with, at most HEAD_BYTES: its first object, in an array or not, else its
+ * first line without the LF. It is the same for every content that goes on from one of which
+ * anything was taken: an object that was taken without a line feed ends where it ends.
+ */
+export async function firstRecord(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let head: Uint8Array = new Uint8Array(0);
+  for await (const chunk of content) {
+    head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+    head = head.subarray(0, HEAD_BYTES);
+    const end = recordEnd(head);
+    if (end !== undefined) return head.subarray(0, end);
+    if (head.length === HEAD_BYTES) break;
+  }
+  return head;
+}
+
+/** Where the first object or line ends, when that is in sight. */
+function recordEnd(bytes: Uint8Array): number | undefined {
+  let depth = 0;
+  let inArray = false;
+  let inText = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === LF && !inArray) return at;
+    if (inText) {
+      if (byte === BACKSLASH) at += 1;
+      else if (byte === QUOTE) inText = false;
+    } else if (byte === OPEN_BRACKET && depth === 0) inArray = true;
+    else if (byte === QUOTE && depth > 0) inText = true;
+    else if (byte === OPEN_BRACE) depth += 1;
+    else if (byte === CLOSE_BRACE && --depth <= 0) return at + 1;
+    else if (depth === 0 && !isBlank(byte)) return lineEnd(bytes);
+  }
+  return undefined;
+}
+
+function lineEnd(bytes: Uint8Array): number | undefined {
+  const end = bytes.indexOf(LF);
+  return end < 0 ? undefined : end;
+}
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === LF;
+}
+
+/**
+ * Reads the content once and finds the longest of `known` that is a prefix of it. A digest is taken
+ * only at the lengths of sources whose half is this content's, so that thousands of files with one
+ * first line cost each about what one costs.
+ */
 export async function matchPrefix(
   content: AsyncIterable<Uint8Array>,
-  candidates: readonly Position[],
-): Promise<PrefixMatch> {
-  const marks = [...new Set(candidates.map((at) => Number(at.through)))].sort((a, b) => a - b);
-  const hash = createHash('sha256');
+  known: KnownSources,
+): Promise<{ readonly source: string | undefined; readonly bytes: number }> {
+  const marks = new Set(known.lengthsWithoutHalf());
+  const digest = new PrefixDigest((half) => {
+    for (const length of known.lengthsWith(half)) marks.add(length);
+  });
   let bytes = 0;
-  let found: Position | undefined;
+  let found: string | undefined;
   for await (const chunk of content) {
-    let from = 0;
-    for (let mark = marks[0]; mark !== undefined && mark <= bytes + chunk.length; mark = marks[0]) {
-      hash.update(chunk.subarray(from, mark - bytes));
-      from = mark - bytes;
-      marks.shift();
-      const digest = hash.copy().digest('hex');
-      const through = BigInt(mark);
-      found = candidates.find((at) => at.through === through && at.digest === digest) ?? found;
-    }
-    hash.update(chunk.subarray(from));
-    bytes += chunk.length;
+    digest.push(chunk);
+    const end = bytes + chunk.length;
+    found = matchThrough(end, { digest, known, marks, bytes }) ?? found;
+    bytes = end;
   }
-  return { position: found, bytes };
+  return { source: found, bytes };
 }
 
-/** Pure: what to do with the file at `path` (see the table above). */
+/** The last source that ends in `(bytes, end]`. Halves met on the way may add marks. */
+function matchThrough(
+  end: number,
+  pass: {
+    readonly digest: PrefixDigest;
+    readonly known: KnownSources;
+    readonly marks: Set<number>;
+    readonly bytes: number;
+  },
+): string | undefined {
+  const { digest, known, marks, bytes } = pass;
+  let found: string | undefined;
+  let reached = bytes;
+  while (reached < end) {
+    // Up to the next half at most: what it adds lies behind it.
+    const half = 2 ** Math.floor(Math.log2(Math.max(reached, 1)) + 1);
+    const stop = Math.min(half, end);
+    digest.advance(reached);
+    const due = [...marks].filter((mark) => mark > reached && mark < stop).sort((a, b) => a - b);
+    for (const mark of due) {
+      found = known.sourceAt(mark, digest.at(mark)) ?? found;
+      marks.delete(mark);
+    }
+    const whole = digest.at(stop);
+    if (marks.has(stop)) found = known.sourceAt(stop, whole) ?? found;
+    reached = stop;
+  }
+  return found;
+}
+
+/** What to do with the file at `path` (see the table above). */
 export function decideSource(
   path: string,
-  prefix: string,
-  known: readonly Position[],
   match: PrefixMatch,
+  takeFree: () => string,
 ): SourceDecision {
   const { position } = match;
-  if (position === undefined) return { label: 'new', source: freeSource(prefix, known) };
-  if (Number(position.through) < match.bytes) {
-    return { label: 'resume', source: position.source, through: Number(position.through) };
-  }
+  if (position === undefined) return { label: 'new', source: takeFree() };
+  const through = Number(position.through);
   const firstPath = position.hint ?? path;
-  return firstPath === path ? { label: 'unchanged' } : { label: 'same-bytes', firstPath };
-}
-
-/** The same for every process that sees the same positions: two of them cannot both begin it. */
-function freeSource(prefix: string, known: readonly Position[]): string {
-  const taken = new Set(known.map((at) => at.source));
-  for (let number = 0; ; number++) {
-    const source = `${prefix}${number}`;
-    if (!taken.has(source)) return source;
+  if (through < match.bytes) {
+    const { source, digest } = position;
+    return { label: 'resume', source, through, digest, firstPath };
   }
-}
-
-/** All positions of sources with this prefix. */
-export async function knownSources(
-  positions: Positions,
-  prefix: string,
-): Promise<readonly Position[]> {
-  return positions.withPrefix(prefix);
+  return firstPath === path ? { label: 'unchanged' } : { label: 'same-bytes', firstPath };
 }

@@ -353,3 +353,32 @@ describe('batches', () => {
     expect(exactRows(encodeAll(done))).toEqual(lines.map(exactRow));
   });
 });
+
+describe('the last line of a source that may grow', () => {
+  const whole = ['{"a":1}', ' {"a":"}"} ', '{"a":{"b":[1]}}', '', '  '];
+  const cut = ['{"a":1', '{"a":1}x', '12', '[1]', 'true', '{"a":"\u00e9'];
+
+  it.each(whole)('is taken when it is a whole row or blank: %j', (line) => {
+    const decoder = new NdjsonDecoder();
+    const text = `{"a":0}\n${line}`;
+    decoder.decode(Buffer.from(text));
+    const { last, rest } = decoder.finishGrowing();
+    expect(rest).toBeUndefined();
+    expect(last?.endByte).toBe(text.length);
+    expect(last?.batch.rows).toBe(line.trim() === '' ? 1 : 2);
+  });
+
+  it.each(cut)('is left where it begins when it is not: %j', (line) => {
+    const decoder = new NdjsonDecoder({ startByte: 100, startLine: 7 });
+    decoder.decode(Buffer.from(`{"a":0}\n${line}`));
+    const { last, rest } = decoder.finishGrowing();
+    expect(rest).toEqual({ line: 9, byte: 108 });
+    expect(last).toMatchObject({ endByte: 108, endLine: 8, rejects: [] });
+  });
+
+  it('is left when it is too long already', () => {
+    const decoder = new NdjsonDecoder({ maxLineBytes: 10 });
+    decoder.decode(Buffer.from('{}\n{"a":"too long for a line'));
+    expect(decoder.finishGrowing().rest).toEqual({ line: 2, byte: 3 });
+  });
+});

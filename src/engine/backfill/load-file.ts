@@ -1,0 +1,225 @@
+/**
+ * Owns: one file on its way in: what it is, its rows from there on, and what is said of it.
+ * The last piece of a small file waits in the group for others; everything else is committed in the
+ * order of the files.
+ * llp/0012
+ */
+import { HypError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
+import type { BackfillFileReport, BackfillOptions } from '../api.ts';
+import type { EngineContext } from '../context.ts';
+import { CommitGroup } from './commit-group.ts';
+import type { Piece } from './commit-group.ts';
+import { openContent } from './content.ts';
+import type { FileContent } from './content.ts';
+import type { KnownFiles } from './known-sources.ts';
+import { PrefixDigest } from './prefix-digest.ts';
+import { readNdjson } from './read-rows.ts';
+import { decideSource, firstRecord, matchPrefix, sourcePrefix } from './source.ts';
+import type { SourceDecision } from './source.ts';
+
+export interface LoadPlace {
+  readonly context: EngineContext;
+  readonly options: BackfillOptions;
+  readonly known: KnownFiles;
+  readonly group: CommitGroup;
+  /** Rows so far, for the progress bar. */
+  readonly tally: { rows: number };
+  readonly newGroup: () => CommitGroup;
+  /** Commits the group; files of a stale one are loaded again, each alone. */
+  readonly commitGroup: () => Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Nothing of this file waits for others. */
+  readonly alone: boolean;
+  readonly onStored: (bytes: number) => void;
+}
+
+interface Loaded {
+  /** 'waiting': a piece is in the group. */
+  readonly state: 'done' | 'waiting';
+  readonly rest: Unfinished | undefined;
+}
+
+/** 'waiting': what was reported holds once the group is committed. */
+export interface FileResult {
+  readonly state: 'done' | 'waiting';
+  readonly report: BackfillFileReport;
+}
+
+interface Total {
+  rows: number;
+  bytes: number;
+  rejected: number;
+}
+
+/** Another process moved the source: what the file is has to be decided again. */
+const OVERTAKEN = 'overtaken';
+
+/**
+ * Loads the file at `path`. With `alone` its rows are durable when it resolves; otherwise the last
+ * of a small file may wait in the group.
+ */
+export async function loadFile(
+  place: LoadPlace,
+  path: string,
+  more: LoadOptions,
+): Promise<FileResult> {
+  const total: Total = { rows: 0, bytes: 0, rejected: 0 };
+  for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
+    const content = await openContent(path);
+    const decision = await decide(place, content);
+    if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
+      const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
+      const outcome = total.bytes > 0 ? 'added' : decision.label;
+      return { state: 'done', report: report(path, total, { outcome, firstPath }) };
+    }
+    const loaded = await new FileLoad(place, content, decision, total).run(more);
+    if (loaded === OVERTAKEN) {
+      place.known.forget();
+      continue;
+    }
+    const { state, rest } = loaded;
+    const unfinished = rest && { line: rest.line, byte: rest.byte };
+    return { state, report: report(path, total, { ...said(path, decision, total), unfinished }) };
+  }
+  throw new HypError('E_CONFLICT', `${path} or its source changes faster than it can be read`, {
+    hint: 'What was committed stays. Run the same command again when the file is at rest.',
+  });
+}
+
+/** A source of which only a line that is not whole is left has nothing new. */
+function said(
+  path: string,
+  decision: SourceDecision,
+  total: Total,
+): Pick<BackfillFileReport, 'outcome' | 'firstPath'> {
+  if (total.bytes > 0) return { outcome: 'added', firstPath: undefined };
+  const firstPath = decision.label === 'resume' ? decision.firstPath : path;
+  if (firstPath === path) return { outcome: 'unchanged', firstPath: undefined };
+  return { outcome: 'same-bytes', firstPath };
+}
+
+function report(
+  path: string,
+  total: Total,
+  more: Partial<BackfillFileReport> & Pick<BackfillFileReport, 'outcome'>,
+): BackfillFileReport {
+  return { path, ...total, firstPath: undefined, unfinished: undefined, ...more };
+}
+
+/** A content nothing is known of is not read for this; any other is hashed once. */
+async function decide(place: LoadPlace, content: FileContent): Promise<SourceDecision> {
+  const known = await place.known.under(sourcePrefix(await firstRecord(content.read())));
+  if (place.options.again === true) return { label: 'new', source: known.takeFree() };
+  const match = known.isEmpty
+    ? { source: undefined, bytes: 0 }
+    : await matchPrefix(content.read(), known);
+  const position =
+    match.source === undefined ? undefined : await place.known.position(match.source);
+  return decideSource(content.path, { position, bytes: match.bytes }, () => known.takeFree());
+}
+
+type Begun = Extract<SourceDecision, { readonly label: 'new' | 'resume' }>;
+
+/** One pass over a file, from where its source stands. */
+class FileLoad {
+  readonly #place: LoadPlace;
+  readonly #content: FileContent;
+  readonly #decision: Begun;
+  readonly #total: Total;
+  readonly #digest = new PrefixDigest();
+  #pushedBytes = 0;
+  #through: number;
+
+  constructor(place: LoadPlace, content: FileContent, decision: Begun, total: Total) {
+    this.#place = place;
+    this.#content = content;
+    this.#decision = decision;
+    this.#total = total;
+    this.#through = decision.label === 'resume' ? decision.through : 0;
+  }
+
+  /** Resolves with what was left undecided at the end; `waiting`: a piece is in the group. */
+  async run(more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
+    const { observe } = this.#place.context;
+    const start = this.#through;
+    const batches = readNdjson(this.#pushed(more.onStored), { start, observe });
+    let begun = false;
+    let small: Piece | undefined;
+    for (;;) {
+      const next = await batches.next();
+      if (!begun && !this.#startsAsDecided()) return OVERTAKEN;
+      begun = true;
+      if (next.done === true) {
+        if (small !== undefined) await this.#wait(small);
+        return { state: small === undefined ? 'done' : 'waiting', rest: next.value };
+      }
+      if (small !== undefined && !(await this.#commit(small))) return OVERTAKEN;
+      small = undefined;
+      const piece = this.#piece(next.value);
+      if (!more.alone && CommitGroup.isSmall(piece)) small = piece;
+      else if (!(await this.#commit(piece))) return OVERTAKEN;
+    }
+  }
+
+  async *#pushed(onStored: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#content.read(onStored)) {
+      assertNotStopped(this.#place.options, this.#content.path);
+      this.#digest.push(chunk);
+      this.#pushedBytes += chunk.length;
+      yield chunk;
+    }
+  }
+
+  /** A file may be another one than a moment ago. */
+  #startsAsDecided(): boolean {
+    const decision = this.#decision;
+    if (decision.label === 'new') return true;
+    if (this.#pushedBytes < decision.through) return false;
+    return this.#digest.at(decision.through) === decision.digest;
+  }
+
+  #piece(decoded: DecodedBatch): Piece {
+    const { source } = this.#decision;
+    const { path } = this.#content;
+    const from = this.#through === 0 ? undefined : BigInt(this.#through);
+    const digest = this.#digest.at(decoded.endByte);
+    const to = { source, through: BigInt(decoded.endByte), digest, hint: path };
+    this.#total.bytes += decoded.endByte - this.#through;
+    this.#total.rows += decoded.batch.rows;
+    this.#place.tally.rows += decoded.batch.rows;
+    this.#total.rejected += decoded.rejects.length;
+    this.#through = decoded.endByte;
+    // It may move again all the same; an unfinished one is no different from one that will grow.
+    return { path, decoded, move: { source, from, to, finished: true } };
+  }
+
+  async #wait(piece: Piece): Promise<void> {
+    if (this.#place.group.isFullFor(piece)) await this.#place.commitGroup();
+    this.#place.group.add(piece);
+  }
+
+  /** False when the source was moved by another process: what the piece added is taken back. */
+  async #commit(piece: Piece): Promise<boolean> {
+    await this.#place.commitGroup();
+    const alone = this.#place.newGroup();
+    alone.add(piece);
+    if (await alone.commit()) return true;
+    const { decoded, move } = piece;
+    this.#total.bytes -= decoded.endByte - Number(move.from ?? 0n);
+    this.#total.rows -= decoded.batch.rows;
+    this.#place.tally.rows -= decoded.batch.rows;
+    this.#total.rejected -= decoded.rejects.length;
+    return false;
+  }
+}
+
+function assertNotStopped(options: BackfillOptions, path: string): void {
+  if (options.signal?.aborted !== true) return;
+  throw new HypError('E_UNAVAILABLE', `stopped while reading ${path}`, {
+    hint: 'Everything committed stays. Run the same command again to go on from here.',
+  });
+}
