@@ -16,6 +16,7 @@ export type { Batch, Column, ColumnType } from './codec/columns.ts';
 export { encodeIpc } from './codec/arrow-ipc.ts';
 export { batchToRows } from './codec/rows.ts';
 export type {
+  AppendOptions,
   AppendResult,
   BackfillFileReport,
   BackfillOptions,

@@ -46,6 +46,9 @@ export const LIMITS = {
   positionsMergeSources: 65_536,
   positionsCacheBytes: 32 * MIB,
   sourceNameChars: 512,
+  appendKeyChars: 512,
+  /** How long an append's idempotency key is remembered. */
+  appendKeyKeepMs: 7 * 24 * 60 * 60_000,
   leaseStaleMs: 10_000,
   leaseWaitMs: 5_000,
   commitAttempts: 100,

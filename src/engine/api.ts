@@ -8,7 +8,7 @@ import type { Batch } from '../codec/columns.ts';
 
 /** What one append or one input stream came to. */
 export interface AppendResult {
-  /** Rows made durable in the spool. */
+  /** Rows that are durable, in the spool or (with a key) in the table. */
   readonly rows: number;
   /** The first 1,000 lines that are not rows; no such line was stored, all others were. */
   readonly rejects: readonly RejectedLine[];
@@ -16,6 +16,18 @@ export interface AppendResult {
   readonly rejected: number;
   /** Rows in which a key stood twice: the last one won. */
   readonly duplicateKeyRows: number;
+}
+
+export interface AppendOptions {
+  /**
+   * 1 to 512 characters that name this append for ever, as far as its dataset is concerned. The
+   * same key with the same rows again, from any process, answers the same and adds nothing; it is
+   * remembered for at least 7 days after its last commit. Such rows are committed to the table
+   * instead of the spool when the append resolves: one commit each call, so use it for batches, and
+   * not with the rows of one batch in another order. With other rows it throws E_USAGE, and stores
+   * nothing. An append of no bytes remembers nothing.
+   */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export interface RejectedLine {
@@ -234,20 +246,30 @@ export interface Store {
   readonly root: string;
   /**
    * Makes `rows` durable in the spool, in order. Resolves after fdatasync; they are in the table
-   * with the next flush, exactly once. A row has at most 8 MiB as JSON. Not idempotent: after
-   * E_UNKNOWN_OUTCOME the rows may be in or not, and a second call may store them twice. Errors of
+   * with the next flush, exactly once. A row has at most 8 MiB as JSON. Idempotent with
+   * `idempotencyKey`. Not without: after E_UNKNOWN_OUTCOME the rows may be in or not, and a second
+   * call may store them twice. Errors of
    * kind usage store nothing; others may leave the first rows of a call of several MiB.
    * Throws E_DATASET_NAME, E_BAD_ROW, E_ROW_TOO_LARGE (details.row, 0-based), E_UNAVAILABLE,
-   * E_UNKNOWN_OUTCOME, E_CLOSED.
+   * E_UNKNOWN_OUTCOME, E_CLOSED; with a key also E_USAGE, E_CONFLICT and what `flush` throws.
    */
-  append(dataset: string, rows: Iterable<Readonly<Record<string, unknown>>>): Promise<AppendResult>;
+  append(
+    dataset: string,
+    rows: Iterable<Readonly<Record<string, unknown>>>,
+    options?: AppendOptions,
+  ): Promise<AppendResult>;
   /**
    * As `append`, from NDJSON bytes: bad lines are reported and left out, all others are durable
-   * when it resolves, and already while the input pauses. Not idempotent. Lines have at most 8 MiB.
+   * when it resolves, and (without a key) already while the input pauses. Idempotent with
+   * `idempotencyKey`: a call that was cut off goes on behind what is in. Lines have at most 8 MiB.
    * Throws E_DATASET_NAME, E_UNAVAILABLE, E_UNKNOWN_OUTCOME, E_CLOSED, and what `input` throws; rows
    * before a failure may be stored.
    */
-  appendNdjson(dataset: string, input: AsyncIterable<Uint8Array>): Promise<AppendResult>;
+  appendNdjson(
+    dataset: string,
+    input: AsyncIterable<Uint8Array>,
+    options?: AppendOptions,
+  ): Promise<AppendResult>;
   /**
    * Commits all spooled rows of `dataset` (default: of every dataset) to their tables. Resolves
    * when they are durable there. Idempotent, safe beside other processes. A dataset that fails does

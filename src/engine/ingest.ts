@@ -15,8 +15,11 @@ import { SPOOL_DIR } from '../../storage/layout.ts';
 import { SpoolWriter } from '../../storage/spool/writer.ts';
 import type { Lease } from '../../state/lease.ts';
 import { writerLeasePath } from '../../state/layout.ts';
-import type { AppendResult, RejectedLine } from './api.ts';
+import type { AppendOptions, AppendResult } from './api.ts';
 import type { EngineContext } from './context.ts';
+import { appendKeyed } from './keyed-append.ts';
+import { addToTally, newTally } from './tally.ts';
+import type { Tally } from './tally.ts';
 
 /** Columns of one frame, before IPC adds its headers: a frame stays below LIMITS.frameBytes. */
 const FRAME_BYTES = LIMITS.frameBytes / 2;
@@ -26,17 +29,6 @@ const INPUT_PAUSE_MS = 20;
 
 /** A stream is decoded in pieces of this size: what its lines and rejects cost is bounded (I13). */
 const PIECE_BYTES = 256 * 1024;
-
-interface Tally {
-  rows: number;
-  readonly rejects: RejectedLine[];
-  rejected: number;
-  duplicateKeyRows: number;
-}
-
-function newTally(): Tally {
-  return { rows: 0, rejects: [], rejected: 0, duplicateKeyRows: 0 };
-}
 
 export class Ingest {
   readonly #context: EngineContext;
@@ -59,8 +51,13 @@ export class Ingest {
   async append(
     dataset: DatasetName,
     rows: Iterable<Readonly<Record<string, unknown>>>,
+    { idempotencyKey: key }: AppendOptions = {},
   ): Promise<AppendResult> {
     this.#assertOpen();
+    if (key !== undefined) {
+      const input = rowsToNdjson(rows);
+      return appendKeyed(this.#context, { dataset, key, input, strict: true });
+    }
     const decoder = this.#decoder();
     const batches: DecodedBatch[] = [];
     for (const bytes of rowsToNdjson(rows)) batches.push(...decoder.decode(bytes));
@@ -81,8 +78,12 @@ export class Ingest {
   async appendNdjson(
     dataset: DatasetName,
     input: AsyncIterable<Uint8Array>,
+    { idempotencyKey: key }: AppendOptions = {},
   ): Promise<AppendResult> {
     this.#assertOpen();
+    if (key !== undefined) {
+      return appendKeyed(this.#context, { dataset, key, input, strict: false });
+    }
     const decoder = this.#decoder();
     const tally = newTally();
     const chunks = input[Symbol.asyncIterator]();
@@ -119,14 +120,9 @@ export class Ingest {
     tally: Tally,
   ): Promise<void> {
     const writes: Promise<void>[] = [];
-    for (const { batch, rejects, duplicateKeyRows } of batches) {
-      const room = LIMITS.rejectsReported - tally.rejects.length;
-      for (const { line, reason, excerpt } of rejects.slice(0, room)) {
-        tally.rejects.push({ line, reason, excerpt });
-      }
-      tally.rejected += rejects.length;
-      tally.duplicateKeyRows += duplicateKeyRows;
-      tally.rows += batch.rows;
+    for (const decoded of batches) {
+      addToTally(tally, decoded);
+      const { batch } = decoded;
       if (batch.rows === 0) continue;
       writes.push(this.#writer.append(dataset, batch.rows, encodeIpc([batch])));
     }

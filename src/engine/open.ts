@@ -22,6 +22,7 @@ import { TABLES_DIR } from '../../storage/layout.ts';
 import { scan } from '../../storage/scan/scan.ts';
 import type { Batch } from '../codec/columns.ts';
 import type {
+  AppendOptions,
   AppendResult,
   BackfillOptions,
   BackfillReport,
@@ -111,12 +112,17 @@ class StoreEngine implements Engine {
   async append(
     dataset: string,
     rows: Iterable<Readonly<Record<string, unknown>>>,
+    options: AppendOptions = {},
   ): Promise<AppendResult> {
-    return this.#ingest.append(toDatasetName(dataset), rows);
+    return this.#ingest.append(toDatasetName(dataset), rows, options);
   }
 
-  async appendNdjson(dataset: string, input: AsyncIterable<Uint8Array>): Promise<AppendResult> {
-    return this.#ingest.appendNdjson(toDatasetName(dataset), input);
+  async appendNdjson(
+    dataset: string,
+    input: AsyncIterable<Uint8Array>,
+    options: AppendOptions = {},
+  ): Promise<AppendResult> {
+    return this.#ingest.appendNdjson(toDatasetName(dataset), input, options);
   }
 
   async flush(dataset?: string): Promise<readonly FlushReport[]> {

@@ -49,9 +49,20 @@ function resultJson(dataset: string, result: AppendResult) {
   return { dataset, rows, rejected, rejects: shown, duplicateKeyRows };
 }
 
-async function append(task: Task, dataset: string, file: string | undefined): Promise<number> {
+interface Options {
+  readonly idempotencyKey?: string;
+}
+
+interface Given {
+  readonly dataset: string;
+  readonly file: string | undefined;
+  readonly options: Options;
+}
+
+async function append(task: Task, { dataset, file, options }: Given): Promise<number> {
   const engine = await task.open({ mustExist: false });
-  const result = await engine.appendNdjson(dataset, inputOf(task, file));
+  const { idempotencyKey } = options;
+  const result = await engine.appendNdjson(dataset, inputOf(task, file), { idempotencyKey });
   noteRejects(task, result);
   if (result.duplicateKeyRows > 0) {
     const rows = plural(result.duplicateKeyRows, 'row');
@@ -67,10 +78,13 @@ async function append(task: Task, dataset: string, file: string | undefined): Pr
 const HELP = `
 Prints how many rows are durable. They are in the table after the next flush (hyp tick, a daemon).
 Exit status 65: some lines are not JSON objects; they are named on stderr, all others are stored.
+With --idempotency-key the rows go to the table at once, and a repeated or killed append may be run
+again by anybody: the key and the rows are remembered for 7 days. Other rows under it are an error.
 
 Examples:
   $ echo '{"path":"/","ms":12}' | hyp append requests
-  $ hyp append requests ./requests.ndjson`;
+  $ hyp append requests ./requests.ndjson
+  $ hyp append requests ./requests.ndjson --idempotency-key upload-17`;
 
 export function addAppend(program: Command, run: Run): void {
   program
@@ -78,8 +92,9 @@ export function addAppend(program: Command, run: Run): void {
     .description('append NDJSON rows; returns once they are durable')
     .argument('<dataset>')
     .argument('[file]', 'NDJSON; - or nothing: stdin')
+    .option('--idempotency-key <key>', 'the same key again, with the same rows, adds nothing')
     .addHelpText('after', HELP)
-    .action((dataset: string, file: string | undefined, _options: object, command: Command) =>
-      run(command, (task) => append(task, dataset, file)),
+    .action((dataset: string, file: string | undefined, options: Options, command: Command) =>
+      run(command, (task) => append(task, { dataset, file, options })),
     );
 }
