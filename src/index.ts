@@ -27,6 +27,7 @@ export type {
   DatasetStatus,
   ExportReport,
   FlushReport,
+  InputFormat,
   QueryResult,
   RejectedLine,
   ScanOptions,

@@ -1,6 +1,6 @@
 /**
  * Owns: which files the arguments of `hyp backfill` mean: files as named, directories walked for
- * NDJSON, globs (* ** ? [abc] {a,b}) expanded here, so that no shell is needed. Sorted within each
+ * what can be read, globs (* ** ? [abc] {a,b}) expanded here, so that no shell is needed. Sorted within each
  * argument, each file once.
  * llp/0010
  */
@@ -8,7 +8,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { HypError } from '../core/errors.ts';
 
-const NDJSON = /\.(?:ndjson|jsonl|json)(?:\.gz)?$/i;
+const READABLE = /\.(?:ndjson|jsonl|json|csv|tsv)(?:\.gz|\.zst)?$/i;
 const MAGIC = /[*?[{]/;
 
 async function kindOf(path: string): Promise<'file' | 'directory' | 'missing'> {
@@ -103,7 +103,7 @@ async function expandOne(argument: string, cwd: string): Promise<string[]> {
     case 'directory': {
       const found: string[] = [];
       for await (const file of walk(path, Number.POSITIVE_INFINITY)) {
-        if (NDJSON.test(file)) found.push(file);
+        if (READABLE.test(file)) found.push(file);
       }
       return found;
     }
@@ -122,7 +122,7 @@ export async function expandInputs(arguments_: readonly string[], cwd: string): 
     const found = await expandOne(argument, cwd);
     if (found.length === 0) {
       throw new HypError('E_USAGE', `nothing to read at ${argument}`, {
-        hint: 'Name a file, a directory with .ndjson, .jsonl or .json files (also .gz), or a glob.',
+        hint: 'Name a file, a directory with .ndjson, .jsonl, .json, .csv or .tsv files (also .gz, .zst), or a glob.',
       });
     }
     for (const file of found) files.add(file);

@@ -143,7 +143,13 @@ export interface StoreStatus {
   readonly sinks: readonly SinkStatus[];
 }
 
+/** How rows stand in a file; `json` is one array of objects. Each may be packed by gzip or zstd. */
+export type InputFormat = (typeof INPUT_FORMATS)[number];
+export const INPUT_FORMATS = ['ndjson', 'csv', 'tsv', 'json'] as const;
+
 export interface BackfillOptions {
+  /** Of all files; default: of each by its extension, else by its first bytes. */
+  readonly format?: InputFormat | undefined;
   /** Reads everything, writes nothing, says what would be added. */
   readonly dryRun?: boolean | undefined;
   /** Loads a file again although its very bytes are in already. */
@@ -292,8 +298,8 @@ export interface Store {
    */
   scan(dataset: string, options?: ScanOptions): AsyncIterable<Batch>;
   /**
-   * Reads `files` (NDJSON, plain or gzip; absolute or relative to the working directory) into the
-   * table of `dataset`, in order. Durable in the table when it resolves; what was committed before a
+   * Reads `files` (NDJSON, CSV, TSV, JSON arrays; plain, gzip or zstd; absolute or relative to the
+   * working directory) into the table of `dataset`, in order. Durable in the table when it resolves; what was committed before a
    * failure stays. Idempotent by content: called again it goes on where it stopped, and takes in what
    * was added to the end of a file. Throws E_DATASET_NAME, E_BAD_INPUT, E_CORRUPT, E_CONFLICT.
    */

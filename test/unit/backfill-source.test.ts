@@ -91,7 +91,7 @@ describe('the first record', () => {
     ['[\n  {\n "a": [1, 2]\n },\n {"b":1}]', '[\n  {\n "a": [1, 2]\n }'],
     ['[{"a":1}]', '[{"a":1}'],
     ['id,name\r\n1,"{x}"\n', 'id,name\r'],
-    ['\n{"a":1}\n', ''],
+    ['\n\n{"a":1}\n', '\n\n{"a":1}'],
     ['no row', 'no row'],
     ['', ''],
   ])('of %j is %j, however it is cut', async (text, head) => {

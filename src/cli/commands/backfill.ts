@@ -3,8 +3,10 @@
  * What is committed stays; the same command again goes on from there.
  * llp/0010
  */
+import { Option } from 'commander';
 import type { Command } from 'commander';
-import type { BackfillFileReport, BackfillReport } from '../../engine/api.ts';
+import { INPUT_FORMATS } from '../../engine/api.ts';
+import type { BackfillFileReport, BackfillReport, InputFormat } from '../../engine/api.ts';
 import { signalExitCode } from '../../daemon/signals.ts';
 import type { StopSignal } from '../../daemon/signals.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -16,6 +18,7 @@ import type { Run, Task } from '../run.ts';
 interface Options {
   readonly dryRun?: boolean;
   readonly again?: boolean;
+  readonly format?: InputFormat;
 }
 
 function fileLine(file: BackfillFileReport, dryRun: boolean): string {
@@ -110,6 +113,7 @@ async function backfill(
     const report = await engine.backfill(dataset, files, {
       dryRun,
       again: options.again,
+      format: options.format,
       signal: stop.signal,
       onProgress: progress.show,
     });
@@ -134,15 +138,17 @@ function stoppedExit(task: Task, signal: StopSignal | undefined): number {
 }
 
 const HELP = `
-Reads NDJSON, also gzipped. Directories are walked for .ndjson, .jsonl, .json (.gz); globs may be
-quoted: * ** ? [abc] {a,b}. A killed backfill goes on where it stopped, a repeated one adds nothing,
+Reads NDJSON (.ndjson, .jsonl), CSV and TSV with a header, and JSON arrays (.json, told from NDJSON
+by the first byte), each also packed (.gz, .zst). Directories are walked for these; globs may be quoted:
+* ** ? [abc] {a,b}. CSV values are text unless the table has a typed column of that name. A killed backfill goes on where it stopped, a repeated one adds nothing,
 a grown file adds its tail.
 Exit status 65: some lines were rejected (they are in the file named on stderr); 4: a file was
 skipped because its very bytes are in already from another path; 130: stopped by Ctrl-C.
 
 Examples:
   $ hyp backfill requests ./logs
-  $ hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run`;
+  $ hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run
+  $ hyp backfill sales export.txt --format csv`;
 
 export function addBackfill(program: Command, run: Run): void {
   program
@@ -152,6 +158,11 @@ export function addBackfill(program: Command, run: Run): void {
     .argument('<input...>', 'files, directories, globs')
     .option('--dry-run', 'read everything, store nothing, say what would be added')
     .option('--again', 'load a file although its very bytes are in already')
+    .addOption(
+      new Option('--format <format>', 'of all files, whatever they are called').choices(
+        INPUT_FORMATS,
+      ),
+    )
     .addHelpText('after', HELP)
     .action((dataset: string, inputs: string[], options: Options, command: Command) =>
       run(command, (task) => backfill(task, dataset, inputs, options)),

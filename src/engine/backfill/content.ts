@@ -8,14 +8,13 @@ import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { HypError, isHypError, systemCode } from '../../core/errors.ts';
 import { gunzip } from '../../codec/compression.ts';
+import { isZstd, unzstd } from '../../codec/zstd.ts';
 
 /** What its lines cost once decoded is bounded by it: a file of bad lines is many rejects (I13). */
 const CHUNK_BYTES = 256 * 1024;
 
 export interface FileContent {
   readonly path: string;
-  /** Its first stored bytes, at most CHUNK_BYTES. */
-  readonly start: Uint8Array;
   /** Content from the first byte, each time it is called. E_BAD_INPUT when it cannot be read. */
   read(onStored?: (bytes: number) => void): AsyncGenerator<Uint8Array, void, undefined>;
 }
@@ -26,10 +25,10 @@ export async function openContent(path: string): Promise<FileContent> {
   const isGzip = start[0] === 0x1f && start[1] === 0x8b;
   return {
     path,
-    start,
     read: async function* (onStored = () => undefined) {
       const stored = whole ? kept(start, onStored) : readStored(path, onStored);
       if (isGzip) yield* unpacked(path, gunzip(stored));
+      else if (isZstd(start)) yield* unpacked(path, unzstd(stored));
       else yield* stored;
     },
   };

@@ -6,6 +6,9 @@
  * Memory: about 150 bytes for each file with the same first line.
  * llp/0012
  */
+import type { ColumnType } from '../../codec/columns.ts';
+import { currentSchema } from '../../../storage/iceberg/metadata.ts';
+import { targetsOf } from '../../../storage/iceberg/schema.ts';
 import type { Move, Position, Positions } from '../../../storage/positions/positions.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import { halfOf } from './prefix-digest.ts';
@@ -69,6 +72,7 @@ export class KnownSources {
 export class KnownFiles {
   readonly #table: Table;
   readonly #byPrefix = new Map<string, KnownSources>();
+  #head: TableHead | undefined;
   #positions: Positions | undefined;
 
   constructor(table: Table) {
@@ -91,6 +95,14 @@ export class KnownFiles {
     return (await this.#current()).get(source);
   }
 
+  /** The types of the table's columns in that version. */
+  async columnTypes(): Promise<ReadonlyMap<string, ColumnType>> {
+    await this.#current();
+    const head = this.#head;
+    const targets = head === undefined ? [] : targetsOf(currentSchema(head.value));
+    return new Map(targets.map(({ name, type }) => [name, type]));
+  }
+
   /** Another process committed, or may have: everything is asked anew. */
   forget(): void {
     this.#positions = undefined;
@@ -100,6 +112,7 @@ export class KnownFiles {
   /** Our commit of `moves` made `head` of the version whose positions were in `base`. */
   async follow(head: TableHead, base: string | undefined, moves: readonly Move[]): Promise<void> {
     const before = this.#positions;
+    this.#head = head;
     this.#positions = await this.#table.positions(head);
     if (before?.fileName !== base) this.#byPrefix.clear();
     for (const { source, from, to } of moves) {
@@ -110,7 +123,9 @@ export class KnownFiles {
   }
 
   async #current(): Promise<Positions> {
-    this.#positions ??= await this.#table.positions(await this.#table.load());
+    if (this.#positions !== undefined) return this.#positions;
+    this.#head = await this.#table.load();
+    this.#positions = await this.#table.positions(this.#head);
     return this.#positions;
   }
 }

@@ -4,10 +4,11 @@
  * order of the files.
  * llp/0012
  */
-import { HypError } from '../../core/errors.ts';
+import { HypError, isHypError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
-import type { BackfillFileReport, BackfillOptions } from '../api.ts';
+import type { RowBatches } from '../../codec/row-texts.ts';
+import type { BackfillFileReport, BackfillOptions, InputFormat } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';
@@ -15,7 +16,7 @@ import { openContent } from './content.ts';
 import type { FileContent } from './content.ts';
 import type { KnownFiles } from './known-sources.ts';
 import { PrefixDigest } from './prefix-digest.ts';
-import { readNdjson } from './read-rows.ts';
+import { formatOf, readRows } from './format.ts';
 import { decideSource, firstRecord, matchPrefix, sourcePrefix } from './source.ts';
 import type { SourceDecision } from './source.ts';
 
@@ -55,6 +56,10 @@ interface Total {
   rejected: number;
 }
 
+interface FormattedContent extends FileContent {
+  readonly format: InputFormat;
+}
+
 /** Another process moved the source: what the file is has to be decided again. */
 const OVERTAKEN = 'overtaken';
 
@@ -69,8 +74,10 @@ export async function loadFile(
 ): Promise<FileResult> {
   const total: Total = { rows: 0, bytes: 0, rejected: 0 };
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
-    const content = await openContent(path);
-    const decision = await decide(place, content);
+    const opened = await openContent(path);
+    const head = await firstRecord(opened.read());
+    const content = { ...opened, format: place.options.format ?? formatOf(path, head) };
+    const decision = await decide(place, content, head);
     if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
       const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
       const outcome = total.bytes > 0 ? 'added' : decision.label;
@@ -111,8 +118,12 @@ function report(
 }
 
 /** A content nothing is known of is not read for this; any other is hashed once. */
-async function decide(place: LoadPlace, content: FileContent): Promise<SourceDecision> {
-  const known = await place.known.under(sourcePrefix(await firstRecord(content.read())));
+async function decide(
+  place: LoadPlace,
+  content: FileContent,
+  head: Uint8Array,
+): Promise<SourceDecision> {
+  const known = await place.known.under(sourcePrefix(head));
   if (place.options.again === true) return { label: 'new', source: known.takeFree() };
   const match = known.isEmpty
     ? { source: undefined, bytes: 0 }
@@ -127,14 +138,14 @@ type Begun = Extract<SourceDecision, { readonly label: 'new' | 'resume' }>;
 /** One pass over a file, from where its source stands. */
 class FileLoad {
   readonly #place: LoadPlace;
-  readonly #content: FileContent;
+  readonly #content: FormattedContent;
   readonly #decision: Begun;
   readonly #total: Total;
   readonly #digest = new PrefixDigest();
   #pushedBytes = 0;
   #through: number;
 
-  constructor(place: LoadPlace, content: FileContent, decision: Begun, total: Total) {
+  constructor(place: LoadPlace, content: FormattedContent, decision: Begun, total: Total) {
     this.#place = place;
     this.#content = content;
     this.#decision = decision;
@@ -146,11 +157,14 @@ class FileLoad {
   async run(more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
     const { observe } = this.#place.context;
     const start = this.#through;
-    const batches = readNdjson(this.#pushed(more.onStored), { start, observe });
+    const { format } = this.#content;
+    const types = await this.#place.known.columnTypes();
+    const typeOf = (name: string) => types.get(name);
+    const batches = readRows(this.#pushed(more.onStored), { format, start, observe, typeOf });
     let begun = false;
     let small: Piece | undefined;
     for (;;) {
-      const next = await batches.next();
+      const next = await this.#next(batches, small);
       if (!begun && !this.#startsAsDecided()) return OVERTAKEN;
       begun = true;
       if (next.done === true) {
@@ -162,6 +176,23 @@ class FileLoad {
       const piece = this.#piece(next.value);
       if (!more.alone && CommitGroup.isSmall(piece)) small = piece;
       else if (!(await this.#commit(piece))) return OVERTAKEN;
+    }
+  }
+
+  /** What came before damage is stored. */
+  async #next(batches: RowBatches, small: Piece | undefined) {
+    try {
+      return await batches.next();
+    } catch (error) {
+      if (small !== undefined) await this.#commit(small);
+      if (!isHypError(error, 'E_BAD_INPUT') || error.message.includes(this.#content.path))
+        throw error;
+      const { message, hint, details } = error;
+      throw new HypError('E_BAD_INPUT', `${this.#content.path}: ${message}`, {
+        cause: error,
+        hint,
+        details,
+      });
     }
   }
 

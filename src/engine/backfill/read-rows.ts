@@ -1,19 +1,9 @@
 /**
- * Owns: content becoming batches, from the byte on that a source is committed to.
+ * Owns: NDJSON becoming batches, from the byte on that a source is committed to.
  * llp/0012
  */
-import type { Observe } from '../../core/events.ts';
 import { NdjsonDecoder } from '../../codec/ndjson/decoder.ts';
-import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
-
-/** What is left undecided at the end of a content that may still grow. */
-export type RowBatches = AsyncGenerator<DecodedBatch, Unfinished | undefined, undefined>;
-
-export interface ReadFrom {
-  /** Bytes of the content that are in already. */
-  readonly start: number;
-  readonly observe: Observe;
-}
+import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
 
 /** NDJSON. A line that is cut short at the end is left for the next run (llp/0012). */
 export async function* readNdjson(
@@ -34,7 +24,7 @@ export async function* readNdjson(
 }
 
 /** Passes over the bytes that are in already and counts their lines. */
-export class LineSkip {
+class LineSkip {
   lines = 0;
   #left: number;
 

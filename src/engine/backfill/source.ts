@@ -78,10 +78,12 @@ export async function firstRecord(content: AsyncIterable<Uint8Array>): Promise<U
 function recordEnd(bytes: Uint8Array): number | undefined {
   let depth = 0;
   let inArray = false;
+  let begun = false;
   let inText = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
-    if (byte === LF && !inArray) return at;
+    if (byte === LF && begun && !inArray) return at;
+    begun ||= !isBlank(byte);
     if (inText) {
       if (byte === BACKSLASH) at += 1;
       else if (byte === QUOTE) inText = false;
@@ -89,13 +91,13 @@ function recordEnd(bytes: Uint8Array): number | undefined {
     else if (byte === QUOTE && depth > 0) inText = true;
     else if (byte === OPEN_BRACE) depth += 1;
     else if (byte === CLOSE_BRACE && --depth <= 0) return at + 1;
-    else if (depth === 0 && !isBlank(byte)) return lineEnd(bytes);
+    else if (depth === 0 && !isBlank(byte)) return lineEnd(bytes, at);
   }
   return undefined;
 }
 
-function lineEnd(bytes: Uint8Array): number | undefined {
-  const end = bytes.indexOf(LF);
+function lineEnd(bytes: Uint8Array, from: number): number | undefined {
+  const end = bytes.indexOf(LF, from);
   return end < 0 ? undefined : end;
 }
 
