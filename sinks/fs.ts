@@ -13,6 +13,8 @@ import { createBlobSink } from './blob/blob.ts';
 import { FsBlobStore, STAGING_DIR } from './blob/fs-store.ts';
 import { toKeyPrefix } from './blob/object-key.ts';
 import { createStaging } from './blob/staging.ts';
+import { surveyDirectory } from './blob/survey.ts';
+import type { Survey } from './blob/survey.ts';
 import type { Sink } from './sink.ts';
 
 export interface FsSinkOptions {
@@ -30,13 +32,7 @@ export interface FsSinkOptions {
  * real path: another path to the same directory is the same destination. E_CONFIG for a bad prefix.
  */
 export function createFsSink({ name, path, prefix, fs, random }: FsSinkOptions): Sink {
-  const root = realPath(resolve(path));
-  if (root === '/') {
-    throw new HypError('E_CONFIG', `sink ${name} cannot write to the root directory`, {
-      hint: 'Give it a directory of its own.',
-    });
-  }
-  const keyPrefix = toKeyPrefix(prefix ?? '');
+  const { root, keyPrefix } = placeOf({ name, path, prefix });
   const base = keyPrefix === '' ? root : `${root}/${keyPrefix}`;
   const dir = `${base}/${STAGING_DIR}/${name}`;
   return createBlobSink({
@@ -47,6 +43,25 @@ export function createFsSink({ name, path, prefix, fs, random }: FsSinkOptions):
     store: new FsBlobStore({ fs, root, stagingDir: dir, random }),
     staging: createStaging({ fs, dir, random }),
   });
+}
+
+/** The same destination to look at only; nothing is touched (llp/0018). E_CONFIG as above. */
+export function surveyFsSink(options: Omit<FsSinkOptions, 'random'>): Survey {
+  const { root, keyPrefix } = placeOf(options);
+  return surveyDirectory({ fs: options.fs, root, prefix: keyPrefix, name: options.name });
+}
+
+function placeOf({ name, path, prefix }: Pick<FsSinkOptions, 'name' | 'path' | 'prefix'>): {
+  readonly root: string;
+  readonly keyPrefix: string;
+} {
+  const root = realPath(resolve(path));
+  if (root === '/') {
+    throw new HypError('E_CONFIG', `sink ${name} cannot write to the root directory`, {
+      hint: 'Give it a directory of its own.',
+    });
+  }
+  return { root, keyPrefix: toKeyPrefix(prefix ?? '') };
 }
 
 /** Links resolved as far as the path can be followed: it names a destination not yet made, too. */

@@ -38,6 +38,16 @@ export type {
   StoreStatus,
   TickReport,
 } from './engine/api.ts';
+export type {
+  DatasetVerification,
+  SeqRange,
+  SinkVerification,
+  Tile,
+  VerifyFinding,
+  VerifyLabel,
+  VerifyOptions,
+  VerifyReport,
+} from './engine/verify/report.ts';
 export type { Delivery, Lookup, Sink, StagedPart, StagedWriter, Staging } from '../sinks/sink.ts';
 export type { Part, Unit, UnitEncoder } from './core/unit.ts';
 

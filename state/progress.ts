@@ -64,7 +64,7 @@ const progressJson = z.strictObject({
   parked: z.strictObject({ reason: z.string(), hint: z.string(), sinceMs: z.number() }).optional(),
 });
 
-const progressFormat = jsonRecordFormat<Progress>({
+export const progressFormat = jsonRecordFormat<Progress>({
   kind: 'progress',
   toJson: (progress) => ({
     sink: progress.sink,

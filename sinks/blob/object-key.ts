@@ -142,7 +142,12 @@ export function manifestKey(name: UnitName): string {
 
 function unitStem(name: UnitName): string {
   const file = `${lineageShort(name.lineage)}-${seqText(name.after)}`;
-  return join(name.prefix, name.dataset, CONTROL_DIR, name.instance, file);
+  return `${unitDir(name.prefix, name.dataset, name.instance)}/${file}`;
+}
+
+/** The directory of an instance's plans and manifests, as a key. */
+export function unitDir(prefix: string, dataset: string, instance: string): string {
+  return join(prefix, dataset, CONTROL_DIR, instance);
 }
 
 /** The key of a plan or manifest below `prefix`, or undefined for anything else. */

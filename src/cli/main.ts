@@ -21,6 +21,7 @@ import { addSink } from './commands/sink.ts';
 import { addStatus } from './commands/status.ts';
 import { addTick } from './commands/tick.ts';
 import { addValidate } from './commands/validate.ts';
+import { addVerify } from './commands/verify.ts';
 import { EXIT } from './exit-codes.ts';
 import { LOG_LEVELS } from './log.ts';
 import { outputOf } from './print.ts';
@@ -67,7 +68,8 @@ function buildProgram(run: Run): Command {
     .configureOutput({ outputError: () => undefined })
     .addHelpText('after', EXAMPLES);
   const add = [addInit, addAppend, addBackfill, addTick, addDaemon, addStatus, addCat, addQuery];
-  for (const verb of [...add, addSink, addDataset, addValidate, addCheck]) verb(program, run);
+  for (const verb of [...add, addSink, addDataset, addValidate, addCheck, addVerify])
+    verb(program, run);
   return program;
 }
 

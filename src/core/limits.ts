@@ -15,6 +15,8 @@ export const LIMITS = {
   nestingDepth: 512,
   /** Bad lines of one append that its answer tells one by one; the others are only counted. */
   rejectsReported: 1000,
+  /** Findings of one sink that `hyp verify` tells one by one; the others are only counted. */
+  findingsReported: 1000,
   /** The largest row with a thousand columns around it. */
   frameBytes: 9 * MIB,
   segmentBytes: 64 * MIB,

@@ -5,6 +5,7 @@
  */
 import type { DatasetName, Lineage, Seq, SinkName } from '../core/ids.ts';
 import type { Batch } from '../codec/columns.ts';
+import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 
 /** What one append or one input stream came to. */
 export interface AppendResult {
@@ -325,6 +326,13 @@ export interface Store {
    * the findings, not thrown. Of a store at rest: a running daemon may make findings that pass.
    */
   check(): Promise<CheckReport>;
+  /**
+   * Compares what every sink, or `options.sink`, has delivered with what is at its destination:
+   * records, rows, units and objects. Changes nothing, here or there; may be repeated, beside a
+   * running daemon too. Differences are in the report, not thrown. Throws E_USAGE for a sink that is
+   * not configured, E_UNAVAILABLE when a destination cannot be read.
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
   /**
    * Waits for appends under way and seals this process's spool writer. Idempotent; loses nothing when
    * it is left out. Appends after it throw E_CLOSED.

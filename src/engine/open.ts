@@ -49,6 +49,8 @@ import { spoolPending, tidySpool } from './spool-care.ts';
 import { storeStatus } from './status.ts';
 import { tick } from './tick.ts';
 import { initStore, readStoreFile } from './store-file.ts';
+import type { VerifyOptions, VerifyReport } from './verify/report.ts';
+import { verifySinks } from './verify/verify.ts';
 
 export interface OpenEngineOptions {
   /** Absolute path. */
@@ -180,6 +182,10 @@ class StoreEngine implements Engine {
 
   async check(): Promise<CheckReport> {
     return checkStore(this.#context, this.#exporters, await this.#tableNames());
+  }
+
+  async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifySinks(this.#context, this.#exporters, await this.#tableNames(), options);
   }
 
   async close(): Promise<void> {

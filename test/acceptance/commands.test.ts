@@ -1,5 +1,5 @@
 /** The commands as a person or a script runs them: the built CLI in child processes. llp/0010 */
-import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -376,6 +376,28 @@ describe('hyp check', () => {
     expect(broken.code).toBe(1);
     expect(jsonOf(broken)).toMatchObject({ ok: false });
     expect(broken.stdout).toContain('.parquet');
+  });
+});
+
+describe('hyp verify', () => {
+  test('says what tiles, and names what is gone from the destination, exit 1', async () => {
+    const { ok, run, cwd } = await site(EXPORTING);
+    await ok(['append', 'events'], ndjson(1, 100));
+    await ok(['tick']);
+    const good = await ok(['verify', '--deep']);
+    expect(good.stdout).toContain('events tiles (0, 100]  1 unit, 1 object');
+    expect(good.stdout).toContain('archive: nothing wrong found');
+    const dir = join(cwd, 'exports/events');
+    const name = (await readdir(dir)).find((each) => each.endsWith('.ndjson')) ?? '';
+    await rm(join(dir, name));
+    const broken = await run(['verify', 'archive', '--json']);
+    expect(broken.code).toBe(1);
+    expect(jsonOf(broken)).toMatchObject({
+      ok: false,
+      deep: false,
+      sinks: [{ found: 1, findings: [{ label: 'object-missing', where: join(dir, name) }] }],
+    });
+    expect(await run(['verify', 'nobody'])).toMatchObject({ code: 2 });
   });
 });
 

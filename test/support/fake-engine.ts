@@ -52,6 +52,7 @@ export function fakeEngine(
     backfill: unexpected('backfill'),
     query: unexpected('query'),
     check: unexpected('check'),
+    verify: unexpected('verify'),
     ...overrides,
   };
 }

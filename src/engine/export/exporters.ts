@@ -70,6 +70,11 @@ export class Exporters {
     return [...this.#sinks.values()];
   }
 
+  /** What the owner file at the destination of `name` must say. */
+  ownerOf(name: SinkName): string {
+    return `${this.#storeId}/${name}`;
+  }
+
   /** One export step of a sink, which takes no part in datasets its filter leaves out. */
   async step(
     name: SinkName,
@@ -117,7 +122,7 @@ export class Exporters {
     const refused = this.#refused(entry, await registerSink(this.#registry, entry));
     if (refused !== undefined) throw refused;
     try {
-      await sink.claim(`${this.#storeId}/${sink.name}`);
+      await sink.claim(this.ownerOf(sink.name));
     } catch (error) {
       configured.refused = error;
       throw error;
