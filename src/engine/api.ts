@@ -310,9 +310,10 @@ export interface Store {
     options?: BackfillOptions,
   ): Promise<BackfillReport>;
   /**
-   * Flushes every dataset, then runs `sql` by DuckDB; each dataset is a view of its current
-   * snapshot, read by DuckDB without hyp's checksums. Changes nothing else; all rows are in memory.
-   * Throws E_USAGE for bad SQL, E_UNAVAILABLE without DuckDB, and what `flush` throws.
+   * Flushes the datasets that `sql` names (all when it names none), then runs it by DuckDB; each is
+   * a view of its current snapshot, every file proven by hyp's checksums before DuckDB reads it.
+   * Changes nothing else; all rows of the answer are in memory. Throws E_USAGE for bad SQL,
+   * E_UNAVAILABLE without DuckDB, E_CORRUPT for a damaged file, and what `flush` throws.
    */
   query(sql: string): Promise<QueryResult>;
   /**

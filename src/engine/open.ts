@@ -172,8 +172,8 @@ class StoreEngine implements Engine {
   }
 
   async query(sql: string): Promise<QueryResult> {
-    await this.flush();
-    return query(this.#context, await this.#tableNames(), sql);
+    const datasets = await this.datasetNames();
+    return query(this.#context, { datasets, flush: (dataset) => this.flush(dataset) }, sql);
   }
 
   async status(): Promise<StoreStatus> {

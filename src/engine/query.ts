@@ -1,22 +1,37 @@
 /**
  * Owns: SQL over the tables by DuckDB, which is loaded when first used and optional. Each dataset
- * is a view over the exact data files of its current snapshot, read only.
+ * that a query names is a view over the exact data files of its current snapshot, read only.
+ * Invariant I12: DuckDB knows nothing of hyp's sums, so every file is proven before it gets it: a
+ * damaged one ends the query, and only those that name its dataset.
  * llp/0008
  */
 import type * as DuckDbModule from '@duckdb/node-api';
-import { HypError } from '../core/errors.ts';
+import { isMissing } from '../core/durable-fs.ts';
+import { HypError, isHypError } from '../core/errors.ts';
 import type { DatasetName } from '../core/ids.ts';
 import { currentSchema } from '../../storage/iceberg/metadata.ts';
 import type { Field } from '../../storage/iceberg/schema.ts';
+import { proveFile } from '../../storage/data/read.ts';
+import type { LiveFile, Table } from '../../storage/table.ts';
 import type { QueryResult } from './api.ts';
 import type { EngineContext } from './context.ts';
 
 type DuckDb = typeof DuckDbModule;
 
-/** Runs `sql` with a view for each of `datasets`. E_UNAVAILABLE without DuckDB, E_USAGE for bad SQL. */
+export interface QueryScope {
+  /** Every dataset of the store. */
+  readonly datasets: readonly DatasetName[];
+  /** Commits what is spooled for one. */
+  flush(dataset: DatasetName): Promise<unknown>;
+}
+
+/**
+ * Runs `sql` with a view for each dataset it names, flushed and proven before. E_UNAVAILABLE without
+ * DuckDB, E_USAGE for bad SQL, E_CORRUPT for a damaged dataset that it names.
+ */
 export async function query(
   context: EngineContext,
-  datasets: readonly DatasetName[],
+  scope: QueryScope,
   sql: string,
 ): Promise<QueryResult> {
   const { DuckDBInstance } = await loadDuckDb();
@@ -24,13 +39,40 @@ export async function query(
   const connection = await instance.connect();
   try {
     await connection.run("SET TimeZone = 'UTC'");
-    for (const dataset of datasets) await connection.run(await viewOf(context, dataset));
+    const named = namedIn(connection, scope.datasets, sql);
+    for (const dataset of named ?? scope.datasets) {
+      try {
+        await scope.flush(dataset);
+        await connection.run(await viewOf(context, dataset));
+      } catch (error) {
+        // A query that names none may still list them: a damaged one is then not among them.
+        if (named !== undefined || !isHypError(error)) throw error;
+      }
+    }
     const reader = await runReader(connection, sql);
     return { columns: reader.columnNames(), rows: reader.getRows().map((row) => row.map(plain)) };
   } finally {
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** Datasets that `sql` names; undefined when it names none, or cannot be read. */
+function namedIn(
+  connection: Connection,
+  datasets: readonly DatasetName[],
+  sql: string,
+): readonly DatasetName[] | undefined {
+  let names: readonly string[];
+  try {
+    names = connection.getTableNames(sql, false);
+  } catch {
+    // Running it says what is wrong with it.
+    return undefined;
+  }
+  const wanted = new Set(names.map((name) => name.toLowerCase()));
+  const named = datasets.filter((dataset) => wanted.has(dataset));
+  return named.length === 0 ? undefined : named;
 }
 
 /** Integers of any size stay numbers; what JSON has no word for becomes DuckDB's text. */
@@ -73,7 +115,10 @@ async function viewOf(context: EngineContext, dataset: DatasetName): Promise<str
   const paths: string[] = [];
   if (head !== undefined) {
     for (const manifest of await table.manifests(head)) {
-      for (const file of await table.liveFiles(head, manifest)) paths.push(file.path);
+      for (const file of await table.liveFiles(head, manifest)) {
+        await prove(table, file);
+        paths.push(file.path);
+      }
     }
   }
   const name = identifier(dataset);
@@ -84,6 +129,18 @@ async function viewOf(context: EngineContext, dataset: DatasetName): Promise<str
   // Columns a file has no value for are not in it; the empty first member states them all.
   const files = `SELECT * FROM read_parquet([${list}], union_by_name = true)`;
   return `CREATE VIEW ${name} AS (${empty}) UNION ALL BY NAME ${files}`;
+}
+
+async function prove(table: Table, file: LiveFile): Promise<void> {
+  try {
+    await proveFile(table.fs, file.path, file.sums);
+  } catch (cause) {
+    if (!isMissing(cause)) throw cause;
+    throw new HypError('E_CORRUPT', `a data file of ${table.dataset} is gone: ${file.path}`, {
+      cause,
+      hint: 'Run `hyp check`; restore the file from a backup. Other datasets go on.',
+    });
+  }
 }
 
 function duckType(field: Field): string {

@@ -11,7 +11,7 @@ import { defined } from '../../src/core/invariant.ts';
 import type { Batch, CodedBatch } from '../../src/codec/columns.ts';
 import { plainBatch } from '../../src/codec/dictionary.ts';
 import { decodeRowGroup } from '../../src/codec/parquet-decode.ts';
-import { rangeSum } from './footer.ts';
+import { rangeSum, readFooter } from './footer.ts';
 import type { DataFooter, DataRowGroup, FileSums } from './footer.ts';
 
 /** A data file whose footer was read before. */
@@ -55,6 +55,18 @@ async function readRange(
     throw corrupt(source.path, index, 'is not what was written');
   }
   return bytes;
+}
+
+/**
+ * Reads the data file at `path` whole, a row group at a time, against its sums, and decodes nothing:
+ * for whoever has another program read it. Throws E_CORRUPT with the path, and the error of the file
+ * system for a missing file.
+ */
+export async function proveFile(fs: DurableFs, path: string, sums: FileSums): Promise<void> {
+  const footer = await readFooter(fs, path, sums);
+  for (const [index, range] of footer.rowGroups.entries()) {
+    await readRange(fs, { path, footer, sums }, index, range);
+  }
 }
 
 /**
