@@ -24,6 +24,13 @@ export interface RegisteredSink {
   readonly registeredAtMs: number;
   /** Names or patterns of the datasets it exports, as configured; undefined: all. */
   readonly datasets: readonly string[] | undefined;
+  /** Since when a person has it paused; undefined: it exports. */
+  readonly pausedSinceMs?: number | undefined;
+  /**
+   * Since when it holds no rows back and is not ours to run. Kept, so that the same name for another
+   * destination is noticed as ever.
+   */
+  readonly forgottenSinceMs?: number | undefined;
 }
 
 /** In order of their registration. */
@@ -44,6 +51,8 @@ const registryJson = z.array(
     destination: z.string(),
     registeredAtMs: z.number(),
     datasets: z.array(z.string()).optional(),
+    pausedSinceMs: z.number().optional(),
+    forgottenSinceMs: z.number().optional(),
   }),
 );
 
@@ -65,7 +74,20 @@ export function openRegistry(
 
 /** All sinks ever registered and not forgotten. Durable when it answers. */
 export async function registeredSinks(record: VersionedRecord<Registry>): Promise<Registry> {
-  return (await record.load())?.value ?? [];
+  return ((await record.load())?.value ?? []).filter(isHolding);
+}
+
+/** True for a sink whose rows retention may not pass. */
+function isHolding(sink: RegisteredSink): boolean {
+  return sink.forgottenSinceMs === undefined;
+}
+
+/** The entry of `name`, forgotten or not. One listing when nothing has changed; changes nothing. */
+export async function registryEntry(
+  record: VersionedRecord<Registry>,
+  name: SinkName,
+): Promise<RegisteredSink | undefined> {
+  return (await record.load())?.value.find((sink) => sink.name === name);
 }
 
 /**
@@ -97,18 +119,27 @@ export function registration(sinks: Registry, sink: RegisteredSink): Registratio
     return { kind: 'destination-changed', from: known.destination, to: sink.destination };
   }
   const rival = sinks.find(
-    (other) => other.name !== sink.name && other.destination === sink.destination,
+    (other) =>
+      other.name !== sink.name && other.destination === sink.destination && isHolding(other),
   );
   if (rival !== undefined) return { kind: 'destination-taken', by: rival.name };
   const same =
-    known?.type === sink.type && JSON.stringify(known.datasets) === JSON.stringify(sink.datasets);
+    known !== undefined &&
+    isHolding(known) &&
+    known.type === sink.type &&
+    JSON.stringify(known.datasets) === JSON.stringify(sink.datasets);
   return { kind: same ? 'same' : 'registered' };
 }
 
-/** A sink keeps the time of its first registration. */
+/** A sink keeps the time of its first registration, and stays paused; it is not forgotten any more. */
 function withSink(sinks: Registry, sink: RegisteredSink): Registry {
   const known = sinks.find((other) => other.name === sink.name);
   if (known === undefined) return [...sinks, sink];
-  const updated = { ...sink, registeredAtMs: known.registeredAtMs };
+  const { registeredAtMs, pausedSinceMs } = known;
+  const updated = {
+    ...sink,
+    registeredAtMs,
+    ...(pausedSinceMs === undefined ? {} : { pausedSinceMs }),
+  };
   return sinks.map((other) => (other === known ? updated : other));
 }

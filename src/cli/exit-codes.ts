@@ -37,6 +37,7 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   E_UNSUPPORTED_FS: EXIT.failed,
   E_UNSUPPORTED_FORMAT: EXIT.failed,
   E_PARKED: EXIT.failed,
+  E_REFUSED: EXIT.failed,
   E_FORK: EXIT.failed,
   E_FOREIGN: EXIT.failed,
   E_CORRUPT: EXIT.failed,

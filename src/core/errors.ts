@@ -29,6 +29,7 @@ export const ERROR_KINDS = {
   E_UNSUPPORTED_FS: 'refused',
   E_UNSUPPORTED_FORMAT: 'refused',
   E_PARKED: 'refused',
+  E_REFUSED: 'refused',
   E_FORK: 'refused',
   E_FOREIGN: 'refused',
   E_CORRUPT: 'corrupt',

@@ -5,6 +5,7 @@
  */
 import type { DatasetName, Lineage, Seq, SinkName } from '../core/ids.ts';
 import type { Batch } from '../codec/columns.ts';
+import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 
 /** What one append or one input stream came to. */
@@ -230,6 +231,14 @@ export interface Step<T> {
 export interface Engine extends Store {
   /** Datasets with a table or with rows in the spool. Changes nothing. */
   datasetNames(): Promise<readonly DatasetName[]>;
+  /**
+   * Pauses, resumes or forgets a registered sink. Durable when it resolves; idempotent; any process
+   * that runs the sink obeys from its next step on, and finishes the unit it is at. Throws E_USAGE for
+   * an unknown sink, E_REFUSED when rows would never be sent, E_CONFLICT.
+   */
+  changeSink(change: SinkChange): Promise<SinkChangeReport>;
+  /** Sinks that hold rows back, configured or not, in order of registration. Changes nothing. */
+  registeredSinks(): Promise<readonly SinkName[]>;
   /** Sinks of the configuration, in its order. */
   sinkNames(): readonly SinkName[];
   /**

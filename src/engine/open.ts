@@ -18,6 +18,7 @@ import type { Random } from '../core/random.ts';
 import type { HypConfig } from '../config/config.ts';
 import { fileLeases } from '../../state/lease.ts';
 import type { Leases } from '../../state/lease.ts';
+import { openRegistry, registeredSinks } from '../../state/registry.ts';
 import { TABLES_DIR } from '../../storage/layout.ts';
 import { scan } from '../../storage/scan/scan.ts';
 import type { Batch } from '../codec/columns.ts';
@@ -48,6 +49,8 @@ import { query } from './query.ts';
 import { spoolPending, tidySpool } from './spool-care.ts';
 import { storeStatus } from './status.ts';
 import { tick } from './tick.ts';
+import { changeOneSink } from './sink-commands.ts';
+import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
 import { initStore, readStoreFile } from './store-file.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 import { verifySinks } from './verify/verify.ts';
@@ -199,6 +202,17 @@ class StoreEngine implements Engine {
 
   sinkNames(): readonly SinkName[] {
     return this.#exporters.names();
+  }
+
+  async changeSink(change: SinkChange): Promise<SinkChangeReport> {
+    const datasets = await this.datasetNames();
+    const configured = new Set(this.#exporters.names());
+    return changeOneSink(this.#context, { datasets, configured }, change);
+  }
+
+  async registeredSinks(): Promise<readonly SinkName[]> {
+    const { fs, state, random } = this.#context;
+    return (await registeredSinks(openRegistry(fs, state, random))).map(({ name }) => name);
   }
 
   async flushStep(dataset: DatasetName): Promise<Step<FlushReport>> {

@@ -37,14 +37,18 @@ export async function storeStatus(
     const own = names.filter((name) => config.datasets?.includes(name) ?? true);
     const asked = await attempt(() => exporters.refusal(sink.name));
     const refusal = asked.problem ?? asked.value;
+    const paused = (await attempt(() => exporters.isPaused(sink.name))).value === true;
     const states = [];
     for (const name of own) {
-      states.push(await sinkDatasetStatus(context, { exporter, dataset: name, refusal }));
+      states.push(await sinkDatasetStatus(context, { exporter, dataset: name, refusal, paused }));
     }
     sinks.push({
       name: sink.name,
       type: sink.type,
-      state: refusal === undefined ? worst(states.map((each) => each.state)) : 'parked',
+      state:
+        refusal !== undefined
+          ? 'parked'
+          : worst([...states.map((each) => each.state), ...(paused ? (['paused'] as const) : [])]),
       destination: sink.destination,
       datasets: states,
     });
@@ -78,7 +82,7 @@ async function datasetStatus(
 
 async function sinkDatasetStatus(
   context: EngineContext,
-  of: { exporter: Exporter; dataset: DatasetName; refusal: string | undefined },
+  of: { exporter: Exporter; dataset: DatasetName; refusal: string | undefined; paused: boolean },
 ): Promise<SinkDatasetStatus> {
   const { exporter, dataset } = of;
   const head = await attempt(() => context.table(dataset).load());
@@ -88,7 +92,11 @@ async function sinkDatasetStatus(
   const lagRows = (head.value?.value.hyp.maxSeq ?? 0n) - watermark;
   const age = await attempt(() => exporter.ageMs(dataset, watermark));
   const broken = of.refusal ?? head.problem ?? read.problem ?? age.problem;
-  const { state, problem } = stateOf(exporter, progress, broken);
+  const shown = stateOf(exporter, progress, broken);
+  const { state, problem } =
+    of.paused && shown.state !== 'parked'
+      ? { state: 'paused' as const, problem: undefined }
+      : shown;
   return {
     dataset,
     state,

@@ -401,6 +401,30 @@ describe('hyp verify', () => {
   });
 });
 
+describe('hyp sink', () => {
+  test('pauses, resumes and forgets, and says what would be lost, exit 1', async () => {
+    const { ok, run, cwd } = await site(EXPORTING);
+    await ok(['append', 'events'], ndjson(1, 3));
+    await ok(['tick']);
+    expect((await ok(['sink', 'pause', 'archive'])).stdout).toContain('archive is paused');
+    await ok(['append', 'events'], ndjson(4, 2));
+    expect((await ok(['tick'])).stdout).not.toContain('exported');
+    expect((await ok(['sink', 'list'])).stdout).toMatch(/archive +fs +paused/);
+    expect(await exportedFiles(cwd, 'events')).toBe(ndjson(1, 3));
+    const none = join(cwd, 'none.yaml');
+    await writeFile(none, 'root: ./hyp-data\n');
+    expect((await ok(['sink', 'list', '--config', none])).stdout).toContain('archive is not in');
+    const refused = await run(['sink', 'forget', 'archive', '--config', none]);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('2 rows were never sent');
+    expect((await ok(['sink', 'resume', 'archive'])).stdout).toContain('archive goes on');
+    await ok(['tick']);
+    expect(await exportedFiles(cwd, 'events')).toBe(ndjson(1, 5));
+    const forget = await ok(['sink', 'forget', 'archive', '--config', none, '--json']);
+    expect(jsonOf(forget)).toMatchObject({ sink: 'archive', changed: true, unsentRows: 0 });
+  });
+});
+
 describe('wrong usage', () => {
   test('is exit 2 with a reason, also as JSON', async () => {
     const { run } = await site();

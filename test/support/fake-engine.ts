@@ -51,6 +51,8 @@ export function fakeEngine(
     scan: unexpected('scan'),
     backfill: unexpected('backfill'),
     query: unexpected('query'),
+    changeSink: unexpected('changeSink'),
+    registeredSinks: () => Promise.resolve((names.sinks ?? []).map(toSinkName)),
     check: unexpected('check'),
     verify: unexpected('verify'),
     ...overrides,

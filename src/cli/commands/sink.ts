@@ -1,11 +1,14 @@
 /**
- * Owns: `hyp sink list`: the configured sinks, where they export to and how they stand.
+ * Owns: `hyp sink list`: the sinks, where they export to and how they stand; and what a person does to
+ * one: `pause`, `resume`, `forget`.
  * llp/0010
  */
 import type { Command } from 'commander';
 import { sinkToJson } from '../../daemon/status-json.ts';
+import { toSinkName } from '../../core/ids.ts';
+import type { SinkChange, SinkChangeReport } from '../../engine/sink-commands.ts';
 import { EXIT } from '../exit-codes.ts';
-import { table } from '../print.ts';
+import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
 async function list(task: Task): Promise<number> {
@@ -16,19 +19,94 @@ async function list(task: Task): Promise<number> {
     columns,
     sinks.map((sink) => [sink.name, sink.type, sink.state, sink.destination]),
   );
+  const configured = new Set(engine.sinkNames());
+  const left = (await engine.registeredSinks()).filter((name) => !configured.has(name));
+  const notes = left.map((name) => `${name} is not in hyp.yaml and still holds its rows back\n`);
   await task.result(
-    sinks.length === 0 ? 'no sinks: add one under `sinks:` in hyp.yaml\n' : text,
+    (sinks.length === 0 ? 'no sinks: add one under `sinks:` in hyp.yaml\n' : text) + notes.join(''),
     sinks.map((sink) => Object.assign({}, sinkToJson(sink), { destination: sink.destination })),
   );
   return EXIT.ok;
 }
 
+const DONE = {
+  pause: 'paused; what is on its way is finished, rows are kept for it',
+  resume: 'goes on',
+  forget: 'forgotten; it holds no rows back any more, its destination stays as it is',
+} as const;
+const ALREADY = { pause: 'is paused', resume: 'is not paused', forget: 'is forgotten' } as const;
+
+function changeText({ sink, verb }: SinkChange, report: SinkChangeReport): string {
+  if (!report.changed) return `${sink} ${ALREADY[verb]} already\n`;
+  const rows = report.unsentRows === 0n ? '' : `; ${plural(report.unsentRows, 'row')} never sent`;
+  return `${sink} ${verb === 'resume' ? '' : 'is '}${DONE[verb]}${rows}\n`;
+}
+
+async function change(task: Task, asked: SinkChange): Promise<number> {
+  const engine = await task.open({ mustExist: true });
+  const report = await engine.changeSink(asked);
+  await task.result(changeText(asked, report), {
+    sink: asked.sink,
+    verb: asked.verb,
+    changed: report.changed,
+    unsentRows: Number(report.unsentRows),
+  });
+  return EXIT.ok;
+}
+
+function addChange(
+  parent: Command,
+  run: Run,
+  texts: { readonly verb: SinkChange['verb']; readonly about: string; readonly help: string },
+): Command {
+  const { verb, about, help } = texts;
+  return parent
+    .command(verb)
+    .description(about)
+    .argument('<sink>')
+    .addHelpText('after', help)
+    .action((name: string, options: { readonly abandon?: boolean }, command: Command) =>
+      run(command, (task) => {
+        const { abandon } = options;
+        return change(task, { verb, sink: toSinkName(name), abandon });
+      }),
+    );
+}
+
+const PAUSE_HELP = `
+Every process obeys from its next step on; a unit that is being delivered is finished. Rows are kept
+for the sink as long as it is paused.
+
+Examples:
+  $ hyp sink pause archive`;
+
+const RESUME_HELP = `
+Goes on with the unit that was open, then with what is new: a daemon within seconds.
+
+Examples:
+  $ hyp sink resume archive`;
+
+const FORGET_HELP = `
+For a sink that is no longer in hyp.yaml: retention need not wait for it any more. Its record and its
+destination stay; under the same name and destination it can come back and goes on where it was.
+Refused while rows were never sent to it, unless --abandon gives them up.
+
+Examples:
+  $ hyp sink forget archive --abandon`;
+
 export function addSink(program: Command, run: Run): void {
-  program
-    .command('sink')
-    .description('the sinks rows are exported to')
+  const sink = program.command('sink').description('the sinks rows are exported to');
+  sink
     .command('list')
     .description('sinks, their state and destination')
     .addHelpText('after', '\nExamples:\n  $ hyp sink list\n  $ hyp sink list --json')
     .action((_options: object, command: Command) => run(command, list));
+  const [pause, resume] = ['send nothing to a sink for now', 'go on with a paused sink'];
+  addChange(sink, run, { verb: 'pause', about: pause, help: PAUSE_HELP });
+  addChange(sink, run, { verb: 'resume', about: resume, help: RESUME_HELP });
+  const about = 'keep no rows for a sink any more';
+  addChange(sink, run, { verb: 'forget', about, help: FORGET_HELP }).option(
+    '--abandon',
+    'although rows were never sent to it',
+  );
 }

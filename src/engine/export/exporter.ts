@@ -31,6 +31,8 @@ import { runUnit } from './run-unit.ts';
 
 /** A sink that waits for a person, or has nothing to do, is looked at again this often. */
 const IDLE_MS = 60_000;
+/** A paused sink goes on this soon after it is resumed. */
+const PAUSED_MS = 5_000;
 
 interface Retry {
   readonly attempt: number;
@@ -82,6 +84,15 @@ export class Exporter {
     } catch (error) {
       return await this.#failed(work, error);
     }
+  }
+
+  /** The step of a sink that a person has paused: it says how far it is, and does nothing. */
+  async paused(dataset: DatasetName): Promise<Step<ExportReport>> {
+    const work = await this.#load(dataset);
+    if (work === undefined) return { report: undefined, waitMs: IDLE_MS };
+    const { report, waitMs } = this.#answer(work.progress, PAUSED_MS);
+    if (work.progress.parked !== undefined || report === undefined) return { report, waitMs };
+    return { report: { ...report, state: 'paused', problem: undefined }, waitMs };
   }
 
   /** The progress of `dataset` as it stands, for status; undefined before its first row. */

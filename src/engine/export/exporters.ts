@@ -11,6 +11,7 @@ import type { Sink } from '../../../sinks/sink.ts';
 import {
   openRegistry,
   registerSink,
+  registryEntry,
   registeredSinks,
   registration,
 } from '../../../state/registry.ts';
@@ -26,6 +27,30 @@ interface Configured {
   ready: boolean;
   /** What the destination said to the last claim, while it is not ready. */
   refused: unknown;
+}
+
+/**
+ * What a step of a sink may do, by its entry in the registry: one table.
+ *
+ * | entry | this process has claimed the destination | gate |
+ * | paused | either | paused: nothing new begins, an open unit stays open |
+ * | none, or forgotten | yes | forgotten: a person gave it up while this process ran |
+ * | none, or forgotten | no | go: it is registered, as the configuration says |
+ * | there | either | go |
+ */
+export function sinkGate(
+  entry: RegisteredSink | undefined,
+  ready: boolean,
+): 'go' | 'paused' | 'forgotten' {
+  const gone = entry === undefined || entry.forgottenSinceMs !== undefined;
+  if (gone) return ready ? 'forgotten' : 'go';
+  return entry.pausedSinceMs === undefined ? 'go' : 'paused';
+}
+
+function forgotten(name: SinkName): HypError {
+  return new HypError('E_PARKED', `sink ${name} was forgotten while this process ran`, {
+    hint: 'Nothing was sent. Restart it: a sink that hyp.yaml still has is then registered again.',
+  });
 }
 
 export class Exporters {
@@ -87,8 +112,18 @@ export class Exporters {
     if (config.datasets !== undefined && !config.datasets.includes(dataset)) {
       return { report: undefined, waitMs: Number.POSITIVE_INFINITY };
     }
+    const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
+    if (gate === 'paused') return exporter.paused(dataset);
+    if (gate === 'forgotten') throw forgotten(name);
     await this.#makeReady(configured);
     return exporter.step(dataset, options);
+  }
+
+  /** True when a person has paused `name`. Changes nothing. E_CORRUPT for a damaged registry. */
+  async isPaused(name: SinkName): Promise<boolean> {
+    const configured = this.#sinks.get(name);
+    const entry = await registryEntry(this.#registry, name);
+    return sinkGate(entry, configured?.ready === true) === 'paused';
   }
 
   /**
@@ -97,7 +132,11 @@ export class Exporters {
    */
   async refusal(name: SinkName): Promise<string | undefined> {
     const configured = this.#sinks.get(name);
-    if (configured === undefined || configured.ready) return undefined;
+    if (configured === undefined) return undefined;
+    if (configured.ready) {
+      const gate = sinkGate(await registryEntry(this.#registry, name), true);
+      return gate === 'forgotten' ? problemText(forgotten(name)) : undefined;
+    }
     const entry = this.#entry(configured);
     const sinks = await registeredSinks(this.#registry);
     const refused = this.#refused(entry, registration(sinks, entry)) ?? configured.refused;
