@@ -365,6 +365,19 @@ test('an empty destination beside receipts is one hole', async () => {
   expect(sink.findings).toMatchObject([{ label: 'hole', range: { after: 0n, through: 30n } }]);
 });
 
+test('a sink that is configured for another place is told so, and so is a damaged registry', async () => {
+  const world = await delivered();
+  const engine = await world.open({ sinks: [{ path: '/elsewhere' }] });
+  const [sink] = (await engine.verify()).sinks;
+  await engine.close();
+  expect(sink?.findings.map(({ label }) => label)).toEqual(['owner', 'hole', 'owner']);
+  expect(sink?.findings[0]?.what).toContain('was registered for');
+  const dir = `${ROOT}/state/sinks`;
+  const [name = ''] = await world.disk.readdir(dir);
+  await replace(world, `${dir}/${name}`, Buffer.from('{}'));
+  expect(labels(await verified(world, false))).toEqual(['registry-damaged']);
+});
+
 test('a table whose rows are damaged is told, and the destination is compared all the same', async () => {
   const world = await delivered();
   const dir = `${ROOT}/tables/events/data`;

@@ -81,6 +81,7 @@ export async function verifySinks(
     const look: Look = { context, sink: sink.name, survey, deep, findings };
     const own = tables.filter((name) => config.datasets?.includes(name) ?? true);
     const datasets: DatasetVerification[] = [];
+    await verifyRegistration(look, exporters);
     for (const name of await datasetsOf(look, own))
       datasets.push(...(await verifyDataset(look, name)));
     await verifyOwner(look, exporters.ownerOf(sink.name), datasets);
@@ -107,6 +108,19 @@ async function datasetsOf(look: Look, own: readonly DatasetName[]): Promise<Data
     }
   }
   return [...names].sort();
+}
+
+/** A sink that is not run as it is configured is looked for in the wrong place. */
+async function verifyRegistration({ sink, findings }: Look, exporters: Exporters): Promise<void> {
+  const where = `sink ${sink}`;
+  try {
+    const what = await exporters.refusal(sink);
+    if (what !== undefined)
+      findings.add(undefined, where, { label: 'owner', range: undefined, what });
+  } catch (error) {
+    const what = problemText(error);
+    findings.add(undefined, where, { label: 'registry-damaged', range: undefined, what });
+  }
 }
 
 async function verifyOwner(
