@@ -379,6 +379,24 @@ describe('hyp check', () => {
   });
 });
 
+describe('hyp status --watch', () => {
+  test('shows the status until Ctrl-C, one JSON object a line, and ends with 0', async () => {
+    const { ok, run, cwd } = await site(EXPORTING);
+    await ok(['append', 'events'], ndjson(1, 3));
+    const watching = startHyp(['status', '--watch', '0.1', '--json'], { cwd });
+    await watching.said('"spoolRows":3');
+    await ok(['tick']);
+    await watching.said('"rows":3');
+    watching.process.kill('SIGINT');
+    const { code, stdout } = await watching.finished;
+    expect(code).toBe(0);
+    const lines = stdout.trim().split('\n');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(JSON.parse(line)).toHaveProperty('sinks');
+    expect(await run(['status', '--watch', 'often'])).toMatchObject({ code: 2 });
+  });
+});
+
 describe('hyp verify', () => {
   test('says what tiles, and names what is gone from the destination, exit 1', async () => {
     const { ok, run, cwd } = await site(EXPORTING);

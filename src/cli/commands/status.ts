@@ -3,7 +3,8 @@
  * llp/0010
  */
 import type { Command } from 'commander';
-import type { DatasetStatus, SinkStatus, StoreStatus } from '../../engine/api.ts';
+import { HypError } from '../../core/errors.ts';
+import type { DatasetStatus, Engine, SinkStatus, StoreStatus } from '../../engine/api.ts';
 import { statusToJson } from '../../daemon/status-json.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatBytes, formatCount, formatSeconds, plain, table } from '../print.ts';
@@ -77,17 +78,71 @@ function statusText(status: StoreStatus): string {
   return `store ${status.root}\n\n${datasetTable(status.datasets)}\n${sinkTable(status.sinks)}`;
 }
 
-async function showStatus(task: Task): Promise<number> {
-  const engine = await task.open({ mustExist: true });
+interface Options {
+  readonly watch?: string | true;
+}
+
+/** Home, and what is below it cleared: the lines change in place. */
+const CLEAR = '\u001b[H\u001b[J';
+const WATCH_SECONDS = '2';
+const MAX_WATCH_SECONDS = 86_400;
+
+function watchMs(text: string): number {
+  const seconds = Number(text);
+  if (seconds >= 0.1 && seconds <= MAX_WATCH_SECONDS) return seconds * 1000;
+  throw new HypError('E_USAGE', `not a number of seconds: ${JSON.stringify(text)}`, {
+    hint: 'Use 0.1 to 86400, as in `hyp status --watch 5`.',
+  });
+}
+
+async function show(task: Task, engine: Engine, before: string): Promise<number> {
   const status = await engine.status();
-  await task.result(statusText(status), statusToJson(status));
+  await task.result(before + statusText(status), statusToJson(status));
   return status.datasets.some(({ problem }) => problem !== undefined) ? EXIT.failed : EXIT.ok;
 }
+
+/** Shows the status again and again until Ctrl-C; the exit status is that of the last one shown. */
+async function showStatus(task: Task, options: Options): Promise<number> {
+  const { watch } = options;
+  const everyMs = watch === undefined ? undefined : watchMs(watch === true ? WATCH_SECONDS : watch);
+  const engine = await task.open({ mustExist: true });
+  if (everyMs === undefined) return show(task, engine, '');
+  const { clock, signals, stdout } = task.world;
+  const ended = new AbortController();
+  const unsubscribe = signals.subscribe(() => {
+    ended.abort();
+  });
+  try {
+    for (;;) {
+      const exitCode = await show(task, engine, stdout.isTty ? CLEAR : '');
+      await clock.sleep(everyMs, ended.signal);
+      if (ended.signal.aborted) return exitCode;
+    }
+  } finally {
+    unsubscribe();
+  }
+}
+
+const HELP = `
+With --watch and --json each look is one line.
+
+Exit status 1: a dataset cannot be read.
+
+Examples:
+  $ hyp status
+  $ hyp status --json | jq .sinks
+  $ hyp status --watch 5`;
 
 export function addStatus(program: Command, run: Run): void {
   program
     .command('status')
     .description('datasets, sinks and how far each sink is behind')
-    .addHelpText('after', '\nExamples:\n  $ hyp status\n  $ hyp status --json | jq .sinks')
-    .action((_options: object, command: Command) => run(command, showStatus));
+    .option(
+      '--watch [seconds]',
+      `show it again every so often (default ${WATCH_SECONDS}) until Ctrl-C`,
+    )
+    .addHelpText('after', HELP)
+    .action((options: Options, command: Command) =>
+      run(command, (task) => showStatus(task, options)),
+    );
 }
