@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { toDatasetName, toLineage, toSinkName } from '../../../src/core/ids.ts';
 import type { DurableFs } from '../../../src/core/durable-fs.ts';
 import { makeStateDirs, progressNames, registryDir, stagingDir } from '../../../state/layout.ts';
+import { changeSink } from '../../../state/registry-change.ts';
 import { openRegistry, registerSink, registeredSinks } from '../../../state/registry.ts';
 import type { RegisteredSink } from '../../../state/registry.ts';
 import { everyPause } from '../../support/fault-fs.ts';
@@ -58,6 +59,23 @@ describe('the registry', () => {
     const wider = { ...archive, datasets: ['requests', 'errors'], registeredAtMs: 9999 };
     expect(await registerSink(record, wider)).toEqual({ kind: 'registered' });
     expect(await registeredSinks(record)).toEqual([{ ...wider, registeredAtMs: 1000 }, lake]);
+  });
+
+  it('keeps a sink paused through other datasets, and a forgotten one for its destination', async () => {
+    const record = open(await newStore());
+    await registerSink(record, archive);
+    const { name } = archive;
+    expect(await changeSink(record, { name, verb: 'pause', atMs: 7 })).toBe(true);
+    const wider = { ...archive, datasets: ['requests', 'errors'] };
+    await registerSink(record, wider);
+    expect(await registeredSinks(record)).toEqual([{ ...wider, pausedSinceMs: 7 }]);
+    expect(await changeSink(record, { name, verb: 'forget', atMs: 8 })).toBe(true);
+    expect(await registeredSinks(record)).toEqual([]);
+    const moved = await registerSink(record, { ...archive, destination: 'fs:/other' });
+    expect(moved.kind).toBe('destination-changed');
+    expect(await registerSink(record, { ...lake, destination: archive.destination })).toEqual({
+      kind: 'registered',
+    });
   });
 
   it('refuses another destination for a sink, and one destination for two', async () => {
