@@ -6,6 +6,7 @@
  * | `state/sinks/` | registry of sinks | yes |
  * | `state/staging/<sink>/` | bytes of parts for destinations without a place of their own | no |
  * | `state/leases/<name>.lock`, `<name>.json` | leases | no |
+ * | `state/ballast` | room for a full disk | no |
  * | `state/daemon` | the daemon's lease | no |
  * llp/0015
  */
@@ -57,6 +58,11 @@ export function appendLeasePath(state: string, dataset: DatasetName): string {
 /** Lease of a spool writer: its process lives. */
 export function writerLeasePath(state: string, writer: WriterId): string {
   return `${state}/${LEASES_DIR}/writer-${writer}`;
+}
+
+/** Room held ready for a full disk. */
+export function ballastPath(state: string): string {
+  return `${state}/ballast`;
 }
 
 /** Lease of the one daemon of a store. */

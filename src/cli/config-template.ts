@@ -28,6 +28,12 @@ sinks:
 #     datasets: [events] # leave it out for all
 #     retry: { initial: 1s, max: 5m }
 
+# disk:
+#   minFree: 256MiB # appends are refused below it, exports go on; 0B: no reserve
+# spool:
+#   maxBytes: 1GiB # what may wait for a flush
+#   maxWait: 5s # how long an append waits for a full spool
+
 # daemon:
 #   tick: 1s
 #   http: 127.0.0.1:7711 # /health, /ready, /status; or off

@@ -34,6 +34,8 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   E_CONFLICT: EXIT.tryAgain,
   E_HELD: EXIT.tryAgain,
   E_UNAVAILABLE: EXIT.unavailable,
+  E_DISK_FULL: EXIT.unavailable,
+  E_SPOOL_FULL: EXIT.tryAgain,
   E_UNSUPPORTED_FS: EXIT.failed,
   E_UNSUPPORTED_FORMAT: EXIT.failed,
   E_PARKED: EXIT.failed,

@@ -48,6 +48,18 @@ export interface DaemonConfig {
   readonly drainMs: number;
 }
 
+export interface DiskConfig {
+  /** Appends are refused when the disk of the store would have less room; 0: no reserve. */
+  readonly minFreeBytes: number;
+}
+
+export interface SpoolConfig {
+  /** Bytes that may wait for a flush; beyond, an append waits. */
+  readonly maxBytes: number;
+  /** How long an append waits for a full spool before it is refused. */
+  readonly maxWaitMs: number;
+}
+
 export interface HypConfig {
   /** Absolute path of the store. */
   readonly root: string;
@@ -57,6 +69,8 @@ export interface HypConfig {
   dataset(name: string): DatasetConfig;
   readonly sinks: readonly SinkConfig[];
   readonly daemon: DaemonConfig;
+  readonly disk: DiskConfig;
+  readonly spool: SpoolConfig;
   /** Entries under `datasets:`, for printing. */
   readonly declared?: ReadonlyMap<string, DatasetConfig> | undefined;
   /** Key paths such as `sinks.archive.path` with a value from the environment: never printed. */
@@ -70,6 +84,8 @@ export const DEFAULTS = {
   format: 'ndjson',
   rotate: { rows: 1_000_000, bytes: 128 * MIB, intervalMs: 60_000 },
   retry: { initialMs: 1_000, maxMs: 300_000 },
+  disk: { minFreeBytes: 256 * MIB },
+  spool: { maxBytes: 1024 * MIB, maxWaitMs: 5_000 },
   daemon: { tickMs: 1_000, http: { host: '127.0.0.1', port: 7711 }, drainMs: 10_000 },
 } as const;
 
@@ -81,5 +97,7 @@ export function defaultConfig(root: string): HypConfig {
     dataset: () => ({ flush: DEFAULTS.flush }),
     sinks: [],
     daemon: DEFAULTS.daemon,
+    disk: DEFAULTS.disk,
+    spool: DEFAULTS.spool,
   };
 }

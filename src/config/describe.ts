@@ -56,6 +56,11 @@ export function describeConfig(config: HypConfig): Json {
     root: config.root,
     datasets: Object.fromEntries([...datasets].map(([name, it]) => [name, describeDataset(it)])),
     sinks: Object.fromEntries(config.sinks.map((sink) => [sink.name, describeSink(sink)])),
+    disk: { minFree: formatSize(config.disk.minFreeBytes) },
+    spool: {
+      maxBytes: formatSize(config.spool.maxBytes),
+      maxWait: formatDuration(config.spool.maxWaitMs),
+    },
     daemon: {
       tick: formatDuration(config.daemon.tickMs),
       http: config.daemon.http === undefined ? 'off' : formatAddress(config.daemon.http),

@@ -11,7 +11,15 @@ import type { SinkName } from '../core/ids.ts';
 import { DEFAULTS, SINK_TYPES } from './config.ts';
 import type { DatasetConfig, HypConfig, SinkConfig } from './config.ts';
 import { Problems } from './problems.ts';
-import { daemonSchema, datasetSchema, mapping, rootSchema, sinkSchema } from './schema.ts';
+import {
+  daemonSchema,
+  datasetSchema,
+  diskSchema,
+  mapping,
+  rootSchema,
+  sinkSchema,
+  spoolSchema,
+} from './schema.ts';
 import { parsePrefix } from './key-template.ts';
 import { readYaml } from './yaml-tree.ts';
 import type { Environment, Path } from './yaml-tree.ts';
@@ -217,7 +225,11 @@ export function parseConfig(
   const sinks = readSinks(sections['sinks'], base, problems);
   checkDestinations(sections['sinks'], place, problems);
   const daemon = problems.check(daemonSchema, sections['daemon'] ?? {}, ['daemon']);
-  if (problems.list().length > 0 || daemon === undefined) throw failure(problems, options.path);
+  const disk = problems.check(diskSchema, sections['disk'] ?? {}, ['disk']);
+  const spool = problems.check(spoolSchema, sections['spool'] ?? {}, ['spool']);
+  if (problems.list().length > 0 || !daemon || !disk || !spool) {
+    throw failure(problems, options.path);
+  }
   const dataset = (name: string) => mergeDataset(datasets.get(name), datasets.get(ANY_DATASET));
   return {
     root,
@@ -225,6 +237,8 @@ export function parseConfig(
     dataset,
     sinks,
     daemon: { tickMs: daemon.tick, http: daemon.http ?? undefined, drainMs: daemon.drain },
+    disk: { minFreeBytes: disk.minFree },
+    spool: { maxBytes: spool.maxBytes, maxWaitMs: spool.maxWait },
     declared: new Map([...datasets.keys()].map((name) => [name, dataset(name)])),
     fromEnv: options.root === undefined ? tree.fromEnv : without(tree.fromEnv, 'root'),
   };

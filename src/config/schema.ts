@@ -35,6 +35,7 @@ const size = leaf((text) => {
   const bytes = parseSize(text);
   return bytes === 0 ? undefined : bytes;
 }, SIZE_EXPECTED);
+const sizeOrNone = leaf(parseSize, SIZE_EXPECTED);
 const duration = leaf(parseDuration, DURATION_EXPECTED);
 const positiveDuration = leaf((text) => {
   const ms = parseDuration(text);
@@ -126,10 +127,21 @@ export const daemonSchema = section({
   drain: duration.default(DEFAULTS.daemon.drainMs),
 });
 
+export const diskSchema = section({
+  minFree: sizeOrNone.default(DEFAULTS.disk.minFreeBytes),
+});
+
+export const spoolSchema = section({
+  maxBytes: size.default(DEFAULTS.spool.maxBytes),
+  maxWait: duration.default(DEFAULTS.spool.maxWaitMs),
+});
+
 /** Sections are checked one by one, so that a mistake in one hides none in another. */
 export const rootSchema = section({
   root: text('expected the directory of the store').default(DEFAULTS.root),
   datasets: z.unknown().optional(),
   sinks: z.unknown().optional(),
+  disk: z.unknown().optional(),
+  spool: z.unknown().optional(),
   daemon: z.unknown().optional(),
 });

@@ -54,6 +54,8 @@ export interface DurableFs {
   rmdir(path: string): Promise<void>;
   /** Makes the names in a directory durable. */
   syncDir(path: string): Promise<void>;
+  /** Bytes this user may still write on the disk that holds `path`, which must exist. */
+  freeBytes(path: string): Promise<number>;
 }
 
 /** True for the error of a missing file or directory. */
@@ -119,6 +121,9 @@ export async function mkdirDurable(
   return parent;
 }
 
+/** Errors of a link that any file system can have now and then: they prove nothing about links. */
+const SAYS_NOTHING = new Set('ENOSPC EDQUOT EIO EMFILE ENFILE ENOMEM ENOENT EROFS'.split(' '));
+
 /** Throws E_UNSUPPORTED_FS when the file system of `dir` has no hard links (DESIGN §5). */
 export async function assertLinks(fs: DurableFs, dir: string, tempId: string): Promise<void> {
   const first = `${dir}/.${tempId}.probe`;
@@ -127,6 +132,7 @@ export async function assertLinks(fs: DurableFs, dir: string, tempId: string): P
   try {
     await fs.link(first, second);
   } catch (cause) {
+    if (SAYS_NOTHING.has(systemCode(cause) ?? '')) throw cause;
     throw new HypError('E_UNSUPPORTED_FS', `no hard links in ${dir}: commits would not be safe`, {
       cause,
       hint: 'Put the store on a local file system such as ext4, xfs or APFS.',

@@ -26,6 +26,8 @@ export const ERROR_KINDS = {
   E_CONFLICT: 'conflict',
   E_HELD: 'unavailable',
   E_UNAVAILABLE: 'unavailable',
+  E_DISK_FULL: 'unavailable',
+  E_SPOOL_FULL: 'unavailable',
   E_UNSUPPORTED_FS: 'refused',
   E_UNSUPPORTED_FORMAT: 'refused',
   E_PARKED: 'refused',
@@ -83,4 +85,15 @@ export function problemText(error: unknown): string {
 export function systemCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+const NO_ROOM = ['ENOSPC', 'EDQUOT'];
+
+/** True when `error`, or what caused it, is a disk or quota without room. */
+export function isDiskFull(error: unknown): boolean {
+  for (let at = error; at !== undefined && at !== null;) {
+    if (isHypError(at, 'E_DISK_FULL') || NO_ROOM.includes(systemCode(at) ?? '')) return true;
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return false;
 }

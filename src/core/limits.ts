@@ -56,6 +56,12 @@ export const LIMITS = {
   commitAttempts: 100,
   /** Small files that share one commit of a backfill. */
   backfillFilesPerCommit: 512,
+  /** What `state/ballast` holds ready for a full disk, or `disk.minFree` when that is less. */
+  ballastBytes: 8 * MIB,
+  /** Bytes a process appends before it looks again how full disk and spool are. */
+  roomLookBytes: MIB,
+  /** The same in time: what other processes append is seen after this at the latest. */
+  roomLookMs: 250,
   /** Flush steps at once, over all datasets. */
   daemonFlushWidth: 2,
   /** Export steps at once, per sink. */

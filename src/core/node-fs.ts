@@ -134,4 +134,8 @@ export const nodeFs: DurableFs = {
       await handle.close();
     }
   },
+  freeBytes: async (path) => {
+    const { bavail, bsize } = await fsp.statfs(path);
+    return bavail * bsize;
+  },
 };

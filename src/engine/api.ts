@@ -267,7 +267,8 @@ export interface Store {
    * call may store them twice. Errors of
    * kind usage store nothing; others may leave the first rows of a call of several MiB.
    * Throws E_DATASET_NAME, E_BAD_ROW, E_ROW_TOO_LARGE (details.row, 0-based), E_UNAVAILABLE,
-   * E_UNKNOWN_OUTCOME, E_CLOSED; with a key also E_USAGE, E_CONFLICT and what `flush` throws.
+   * E_DISK_FULL, E_SPOOL_FULL (after `spool.maxWait`), E_UNKNOWN_OUTCOME, E_CLOSED; with a key also
+   * E_USAGE, E_CONFLICT and what `flush` throws.
    */
   append(
     dataset: string,
@@ -278,8 +279,8 @@ export interface Store {
    * As `append`, from NDJSON bytes: bad lines are reported and left out, all others are durable
    * when it resolves, and (without a key) already while the input pauses. Idempotent with
    * `idempotencyKey`: a call that was cut off goes on behind what is in. Lines have at most 8 MiB.
-   * Throws E_DATASET_NAME, E_UNAVAILABLE, E_UNKNOWN_OUTCOME, E_CLOSED, and what `input` throws; rows
-   * before a failure may be stored.
+   * Throws E_DATASET_NAME, E_UNAVAILABLE, E_DISK_FULL, E_SPOOL_FULL (details.storedRows),
+   * E_UNKNOWN_OUTCOME, E_CLOSED, and what `input` throws; rows before a failure may be stored.
    */
   appendNdjson(
     dataset: string,
@@ -290,7 +291,7 @@ export interface Store {
    * Commits all spooled rows of `dataset` (default: of every dataset) to their tables. Resolves
    * when they are durable there. Idempotent, safe beside other processes. A dataset that fails does
    * not keep the others from it; the first failure is thrown.
-   * Throws E_DATASET_NAME, E_CORRUPT, E_FOREIGN, E_CONFLICT, E_UNKNOWN_OUTCOME.
+   * Throws E_DATASET_NAME, E_CORRUPT, E_FOREIGN, E_CONFLICT, E_DISK_FULL, E_UNKNOWN_OUTCOME.
    */
   flush(dataset?: string): Promise<readonly FlushReport[]>;
   /**

@@ -14,6 +14,7 @@ import type { Leases } from '../../state/lease.ts';
 import { stateDir } from '../../state/layout.ts';
 import { SpoolReader } from '../../storage/spool/reader.ts';
 import { Table } from '../../storage/table.ts';
+import { DiskRoom } from './room/disk-room.ts';
 
 export interface Ports {
   readonly fs: DurableFs;
@@ -28,13 +29,14 @@ export interface EngineContext extends Ports {
   /** The store's state directory. */
   readonly state: string;
   readonly spool: SpoolReader;
+  readonly disk: DiskRoom;
   /** The table of `dataset`, whether anything was committed to it or not. */
   table(dataset: DatasetName): Table;
   /** As `table`, with its directories made durable: for whoever will commit. */
   writableTable(dataset: DatasetName): Promise<Table>;
 }
 
-export function createContext(root: string, ports: Ports): EngineContext {
+export function createContext(root: string, ports: Ports, minFreeBytes: number): EngineContext {
   const tables = new Map<DatasetName, Table>();
   const writable = new Set<DatasetName>();
   const table = (dataset: DatasetName): Table => {
@@ -49,6 +51,7 @@ export function createContext(root: string, ports: Ports): EngineContext {
     root,
     state: stateDir(root),
     spool: new SpoolReader({ fs: ports.fs, dir: `${root}/${SPOOL_DIR}`, observe: ports.observe }),
+    disk: new DiskRoom(ports, root, minFreeBytes),
     table,
     writableTable: async (dataset) => {
       if (!writable.has(dataset)) {

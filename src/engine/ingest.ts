@@ -7,6 +7,7 @@
 import { HypError } from '../core/errors.ts';
 import type { DatasetName, WriterId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { SpoolConfig } from '../config/config.ts';
 import { encodeIpc } from '../codec/arrow-ipc.ts';
 import { NdjsonDecoder } from '../codec/ndjson/decoder.ts';
 import type { DecodedBatch } from '../codec/ndjson/decoder.ts';
@@ -20,6 +21,7 @@ import type { EngineContext } from './context.ts';
 import { appendKeyed } from './keyed-append.ts';
 import { addToTally, newTally } from './tally.ts';
 import type { Tally } from './tally.ts';
+import { Admission } from './room/admission.ts';
 
 /** Columns of one frame, before IPC adds its headers: a frame stays below LIMITS.frameBytes. */
 const FRAME_BYTES = LIMITS.frameBytes / 2;
@@ -33,11 +35,13 @@ const PIECE_BYTES = 256 * 1024;
 export class Ingest {
   readonly #context: EngineContext;
   readonly #writer: SpoolWriter;
+  readonly #admission: Admission;
   #held: { readonly writer: WriterId; readonly lease: Lease | undefined } | undefined;
   #closed = false;
 
-  constructor(context: EngineContext) {
+  constructor(context: EngineContext, spool: SpoolConfig) {
     this.#context = context;
+    this.#admission = new Admission(context, spool);
     this.#writer = new SpoolWriter({
       fs: context.fs,
       dir: `${context.root}/${SPOOL_DIR}`,
@@ -119,14 +123,19 @@ export class Ingest {
     batches: readonly DecodedBatch[],
     tally: Tally,
   ): Promise<void> {
-    const writes: Promise<void>[] = [];
+    const frames: { readonly rows: number; readonly payload: Uint8Array }[] = [];
+    const stored = tally.rows;
     for (const decoded of batches) {
       addToTally(tally, decoded);
       const { batch } = decoded;
       if (batch.rows === 0) continue;
-      writes.push(this.#writer.append(dataset, batch.rows, encodeIpc([batch])));
+      frames.push({ rows: batch.rows, payload: encodeIpc([batch]) });
     }
-    await Promise.all(writes);
+    if (frames.length === 0) return;
+    const bytes = frames.reduce((sum, { payload }) => sum + payload.length, 0);
+    await this.#admission.admit(bytes, stored, () =>
+      Promise.all(frames.map(({ rows, payload }) => this.#writer.append(dataset, rows, payload))),
+    );
     await this.#holdWriter();
   }
 

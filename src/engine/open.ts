@@ -93,7 +93,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
     });
   }
   const { storeId } = await initStore(ports.fs, root, ports.random);
-  const context = createContext(root, { ...ports, leases });
+  const context = createContext(root, { ...ports, leases }, config.disk.minFreeBytes);
   return new StoreEngine(context, config, new Exporters(context, config, storeId));
 }
 
@@ -111,7 +111,7 @@ class StoreEngine implements Engine {
     this.#context = context;
     this.#config = config;
     this.#exporters = exporters;
-    this.#ingest = new Ingest(context);
+    this.#ingest = new Ingest(context, config.spool);
   }
 
   async append(
@@ -132,6 +132,7 @@ class StoreEngine implements Engine {
 
   async flush(dataset?: string): Promise<readonly FlushReport[]> {
     const only = dataset === undefined ? undefined : toDatasetName(dataset);
+    await this.#context.disk.tend();
     const pending = await spoolPending(this.#context);
     const due = pending.filter((each) => only === undefined || each.dataset === only);
     const reports: FlushReport[] = [];
@@ -229,6 +230,7 @@ class StoreEngine implements Engine {
     if (pending.bytes < maxBytes && waitMs > 0) {
       return { report: undefined, waitMs: Math.min(waitMs, FLUSH_LOOK_MS) };
     }
+    await this.#context.disk.tend();
     const report = await flushDataset(this.#context, dataset, { once: true });
     this.#pendingSince.delete(dataset);
     await tidySpool(this.#context, true);
@@ -236,6 +238,7 @@ class StoreEngine implements Engine {
   }
 
   async exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>> {
+    await this.#context.disk.tend();
     return this.#exporters.step(sink, dataset, { wait: true });
   }
 

@@ -27,6 +27,7 @@ export async function tick(
       failures.push({ what, error: asError(error) });
     }
   };
+  await context.disk.tend();
   await attempt('spool', async () => {
     const pending = await spoolPending(context);
     for (const { dataset } of pending) {

@@ -13,14 +13,14 @@
  *
  * | a group whose write or fdatasync failed | |
  * | written again, same ordinals, into a new segment | goes on with step 5 |
- * | that failed too, no frame was ever whole on disk | E_UNAVAILABLE, ordinals given back |
- * | that failed too, some were | the id ends; those E_UNKNOWN_OUTCOME, the others E_UNAVAILABLE |
+ * | that failed too, no frame was ever whole on disk | E_UNAVAILABLE (E_DISK_FULL), ordinals given back |
+ * | that failed too, some were | the id ends; those E_UNKNOWN_OUTCOME, the others as above |
  * llp/0007
  */
 import type { Clock } from '../../src/core/clock.ts';
 import { isMissing, unlinkIfAny } from '../../src/core/durable-fs.ts';
 import type { DurableFs, WriteHandle } from '../../src/core/durable-fs.ts';
-import { HypError, systemCode } from '../../src/core/errors.ts';
+import { HypError, isDiskFull, systemCode } from '../../src/core/errors.ts';
 import type { WriterId } from '../../src/core/ids.ts';
 import { timeUuid } from '../../src/core/random.ts';
 import type { Random } from '../../src/core/random.ts';
@@ -307,7 +307,8 @@ export class Chain {
 export function unavailable(cause: unknown): HypError {
   const code = systemCode(cause);
   const why = code === undefined ? '' : ` (${code})`;
-  return new HypError('E_UNAVAILABLE', `the spool cannot be written${why}; nothing was stored`, {
+  const kind = isDiskFull(cause) ? 'E_DISK_FULL' : 'E_UNAVAILABLE';
+  return new HypError(kind, `the spool cannot be written${why}; nothing was stored`, {
     cause,
     hint: 'Free space or mend the disk, then append again.',
   });

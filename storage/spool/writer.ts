@@ -79,7 +79,7 @@ export class SpoolWriter {
    * `payload` must stay as it is until then; it is copied only when its group is written. Calls may
    * overlap; frames keep their order. Not idempotent.
    *
-   * E_ROW_TOO_LARGE: more than LIMITS.frameBytes. E_CLOSED. E_UNAVAILABLE: the disk failed and the
+   * E_ROW_TOO_LARGE: more than LIMITS.frameBytes. E_CLOSED. E_UNAVAILABLE, E_DISK_FULL: the disk failed and the
    * frame is certainly not in; append it again. E_UNKNOWN_OUTCOME: it may be in or not: the disk
    * failed after it could be read, or this process was paused until its writer's mark was removed.
    */

@@ -91,13 +91,17 @@ export interface Fault extends StepFilter {
 export interface FaultFs extends DurableFs {
   /** Steps that were made to fail. */
   readonly failed: readonly FsStep[];
+  /** From now on nothing fails: the disk has room again. */
+  mend(): void;
 }
 
 /** Only steps that change the disk or make it durable fail, unless the fault names other ops. */
 export function faultFs(inner: DurableFs, ...faults: readonly Fault[]): FaultFs {
   const seen = new Map<Fault, number>();
   const failed: FsStep[] = [];
+  let mended = false;
   const due = (step: FsStep): Fault | undefined => {
+    if (mended) return undefined;
     let found: Fault | undefined;
     for (const fault of faults) {
       if (!matches(step, fault) || (fault.op === undefined && !isDurableStep(step))) continue;
@@ -116,7 +120,12 @@ export function faultFs(inner: DurableFs, ...faults: readonly Fault[]): FaultFs 
     if (fault.when !== 'before') await run();
     throw systemError(fault.code, stepText(step), step.path);
   });
-  return Object.assign(fs, { failed });
+  return Object.assign(fs, {
+    failed,
+    mend: () => {
+      mended = true;
+    },
+  });
 }
 
 /** A disk whose next write, once asked, takes the first half of the bytes only. */

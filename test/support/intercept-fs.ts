@@ -22,7 +22,8 @@ export type FsOp =
   | 'unlink'
   | 'mkdir'
   | 'rmdir'
-  | 'syncDir';
+  | 'syncDir'
+  | 'freeBytes';
 
 export interface FsStep {
   readonly op: FsOp;
@@ -107,6 +108,7 @@ export function interceptFs(fs: DurableFs, around: Around): DurableFs {
     mkdir: (path) => around(step('mkdir', path), () => fs.mkdir(path)),
     rmdir: (path) => around(step('rmdir', path), () => fs.rmdir(path)),
     syncDir: (path) => around(step('syncDir', path), () => fs.syncDir(path)),
+    freeBytes: (path) => around(step('freeBytes', path), () => fs.freeBytes(path)),
   };
 }
 

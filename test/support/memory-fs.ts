@@ -15,6 +15,7 @@ import type { DurableFs, FileStat, ReadHandle, WriteHandle } from '../../src/cor
 import { interceptFs, systemError } from './intercept-fs.ts';
 import {
   appendContent,
+  bytesBelow,
   crashDisk,
   dropWrites,
   newDirectory,
@@ -46,6 +47,7 @@ export class MemoryFs implements DurableFs {
   #renames: RenameOp[] = [];
   #ops = 0;
   #crashes = 0;
+  #capacityBytes = Number.POSITIVE_INFINITY;
   #failing: { readonly pattern: RegExp; left: number } | undefined;
 
   /** Power failures so far. */
@@ -77,6 +79,16 @@ export class MemoryFs implements DurableFs {
     crashDisk(this.#root, this.#renames, random);
     this.#renames = [];
     return this;
+  }
+
+  /** From now on the disk holds so many bytes: beyond, writes are cut short and names are refused. */
+  setCapacity(bytes: number): void {
+    this.#capacityBytes = bytes;
+  }
+
+  /** Bytes of all files that have a name. */
+  get usedBytes(): number {
+    return bytesBelow(this.#root);
   }
 
   /** The next `times` syncs of files whose path matches fail with EIO, and their bytes are gone. */
@@ -141,6 +153,7 @@ export class MemoryFs implements DurableFs {
     await turn();
     const place = this.#place(path, 'open');
     if (place.node !== undefined) throw systemError('EEXIST', 'open', path);
+    this.#assertRoom('open', path);
     const file = newFile(this.#tick());
     setName(place.dir, place.name, file, ++this.#ops);
     const use = this.#handle(path);
@@ -148,8 +161,10 @@ export class MemoryFs implements DurableFs {
       path,
       write: async (bytes) =>
         use('write', () => {
-          appendContent(file, bytes);
+          const room = this.#room();
+          appendContent(file, bytes.subarray(0, Math.min(bytes.length, room)));
           file.mtimeMs = this.#tick();
+          if (bytes.length > room) throw systemError('ENOSPC', 'write', path);
         }),
       sync: async () => use('fsync', () => this.#sync(file, path)),
       datasync: async () => use('fdatasync', () => this.#sync(file, path)),
@@ -164,6 +179,7 @@ export class MemoryFs implements DurableFs {
     if (source.kind === 'directory') throw systemError('EPERM', 'link', from);
     const place = this.#place(to, 'link');
     if (place.node !== undefined) throw systemError('EEXIST', 'link', to);
+    this.#assertRoom('link', to);
     setName(place.dir, place.name, source, ++this.#ops);
   }
 
@@ -192,6 +208,7 @@ export class MemoryFs implements DurableFs {
     await turn();
     const place = this.#place(path, 'mkdir');
     if (place.node !== undefined) throw systemError('EEXIST', 'mkdir', path);
+    this.#assertRoom('mkdir', path);
     setName(place.dir, place.name, newDirectory(this.#tick()), ++this.#ops);
   }
 
@@ -207,6 +224,21 @@ export class MemoryFs implements DurableFs {
   async syncDir(path: string): Promise<void> {
     await turn();
     syncNames(this.#directory(path, 'fsync'));
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    await turn();
+    if (this.#find(path) === undefined) throw systemError('ENOENT', 'statfs', path);
+    return this.#capacityBytes === Number.POSITIVE_INFINITY ? 2 ** 40 : this.#room();
+  }
+
+  #room(): number {
+    if (this.#capacityBytes === Number.POSITIVE_INFINITY) return this.#capacityBytes;
+    return Math.max(0, this.#capacityBytes - this.usedBytes);
+  }
+
+  #assertRoom(syscall: string, path: string): void {
+    if (this.#room() === 0) throw systemError('ENOSPC', syscall, path);
   }
 
   /** Every name with what a power failure could take: sizes, and names that are not durable. */

@@ -98,6 +98,19 @@ export function dropWrites(file: FileNode): void {
   file.dropped.push({ from: file.durable.length, to: file.content.length });
 }
 
+/** Bytes of the files below `root` by current names, each file once. */
+export function bytesBelow(root: DirNode): number {
+  const files = new Set<FileNode>();
+  const dirs = new Set<DirNode>([root]);
+  for (const dir of dirs) {
+    for (const node of dir.names.values()) {
+      if (node.kind === 'directory') dirs.add(node);
+      else files.add(node);
+    }
+  }
+  return [...files].reduce((sum, file) => sum + file.content.length, 0);
+}
+
 /** All directories below `root`, itself included, by current and by durable names. */
 function directoriesOf(root: DirNode): DirNode[] {
   const seen = new Set<DirNode>([root]);

@@ -4,7 +4,7 @@
  *
  * | answer of append | times in the table |
  * | resolved | exactly 1 |
- * | E_UNAVAILABLE | 0 |
+ * | E_UNAVAILABLE, E_DISK_FULL | 0 |
  * | E_UNKNOWN_OUTCOME, or the process ended first | 0 or 1 |
  * llp/0013
  */
@@ -73,7 +73,7 @@ export class SpoolStore {
       await writer.append(dataset, 1, Buffer.from(text));
     } catch (error) {
       if (!isHypError(error)) throw error;
-      answer = error.code === 'E_UNAVAILABLE' ? 'not-stored' : 'unknown';
+      answer = ['E_UNAVAILABLE', 'E_DISK_FULL'].includes(error.code) ? 'not-stored' : 'unknown';
     }
     this.answers.set(text, answer);
     return answer;

@@ -81,11 +81,16 @@ export class World {
 
   /** A process of its own on the disk, or on a wrapped view of it. */
   async open(
-    options: { fs?: DurableFs; sinks?: readonly Partial<SinkConfig>[]; leases?: Leases } = {},
+    options: {
+      fs?: DurableFs;
+      sinks?: readonly Partial<SinkConfig>[];
+      leases?: Leases;
+      config?: Partial<HypConfig>;
+    } = {},
   ): Promise<Engine> {
     return openEngine({
       root: ROOT,
-      config: configOf(options.sinks ?? [{}]),
+      config: { ...configOf(options.sinks ?? [{}]), ...options.config },
       fs: options.fs ?? this.disk.process(),
       clock: this.clock,
       random: seededRandom(this.#seed++),
@@ -147,6 +152,8 @@ export function configOf(sinks: readonly Partial<SinkConfig>[]): HypConfig {
   const { format, rotate, retry } = DEFAULTS;
   return {
     ...defaultConfig(ROOT),
+    // Without a ballast: its steps would be enumerated in every test of pauses.
+    disk: { minFreeBytes: 0 },
     sinks: sinks.map((sink, index) => ({
       name: toSinkName(`archive${index === 0 ? '' : index}`),
       type: 'fs',

@@ -258,6 +258,7 @@ export class Exporter {
     const { table, head } = work.source;
     if (await table.hasPassed(head, error)) return this.#answer(work.progress, 0);
     if (isHypError(error) && error.kind !== 'unavailable' && error.kind !== 'conflict') throw error;
+    if (await this.#context.disk.relieve(error)) return this.#answer(work.progress, 0);
     const reason = error instanceof Error ? error.message : String(error);
     return this.#retry(work.progress, reason, 0);
   }

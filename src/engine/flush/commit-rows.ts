@@ -51,7 +51,7 @@ const HOT_CODEC = 'lz4_raw';
 /**
  * One commit of what `findDue` finds, or undefined when it finds nothing. Resolves when the rows
  * are durable in the table, in exactly this order. Idempotent by the positions it asserts.
- * Throws E_UNAVAILABLE when other processes keep winning; E_CORRUPT, E_FOREIGN of the table.
+ * Throws E_UNAVAILABLE when other processes keep winning; E_DISK_FULL; E_CORRUPT, E_FOREIGN of the table.
  */
 export async function commitRows(
   context: EngineContext,
@@ -63,7 +63,9 @@ export async function commitRows(
     purpose: `commit to ${table.dataset}`,
   });
   try {
-    return await commitUnderLease(context, table, findDue);
+    return await context.disk.forced(`commit rows of ${table.dataset}`, () =>
+      commitUnderLease(context, table, findDue),
+    );
   } finally {
     await lease?.release();
   }

@@ -140,7 +140,7 @@ extra: 1
       expect.stringMatching(/^11:17 daemon\.tick: .*longer than 0; found "0s"$/),
       expect.stringMatching(/^11:27 daemon\.http: expected a loopback address/),
       expect.stringMatching(/^11:48 daemon\.drain: expected a duration/),
-      '12:1 extra: unknown key; this version knows root, datasets, sinks, daemon',
+      '12:1 extra: unknown key; this version knows root, datasets, sinks, disk, spool, daemon',
     ]);
   });
 
@@ -265,6 +265,8 @@ describe('a described configuration', () => {
         '*': { flush: { maxDelay: '5s', maxBytes: '64MiB' } },
         events: { flush: { maxDelay: '5s', maxBytes: '100B' } },
       },
+      disk: { minFree: '256MiB' },
+      spool: { maxBytes: '1GiB', maxWait: '5s' },
       daemon: { tick: '1s', http: '127.0.0.1:7711', drain: '10s' },
     });
     const text = JSON.stringify(described, (key, value: unknown) =>

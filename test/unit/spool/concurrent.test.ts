@@ -42,6 +42,7 @@ function forward(inner: DurableFs): DurableFs {
     mkdir: (path) => inner.mkdir(path),
     rmdir: (path) => inner.rmdir(path),
     syncDir: (path) => inner.syncDir(path),
+    freeBytes: (path) => inner.freeBytes(path),
   };
 }
 
