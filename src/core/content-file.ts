@@ -4,7 +4,7 @@
  * llp/0002
  */
 import { HypError, systemCode } from './errors.ts';
-import { createSynced, unlinkIfAny } from './durable-fs.ts';
+import { createSynced, linkError, unlinkIfAny } from './durable-fs.ts';
 import type { DurableFs } from './durable-fs.ts';
 import { sha256Hex } from './digest.ts';
 
@@ -23,7 +23,7 @@ export async function writeContentFile(
   try {
     await fs.link(temp, `${dir}/${name}`);
   } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
+    if (systemCode(error) !== 'EEXIST') throw linkError(error, dir);
   } finally {
     await unlinkIfAny(fs, temp);
   }

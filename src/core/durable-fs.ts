@@ -121,8 +121,17 @@ export async function mkdirDurable(
   return parent;
 }
 
-/** Errors of a link that any file system can have now and then: they prove nothing about links. */
-const SAYS_NOTHING = new Set('ENOSPC EDQUOT EIO EMFILE ENFILE ENOMEM ENOENT EROFS'.split(' '));
+/** What `link` says where there are no hard links; a full or failing disk proves nothing. */
+const NO_LINKS = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV']);
+
+/** `cause` as E_UNSUPPORTED_FS when it says that the file system of `dir` has no hard links. */
+export function linkError(cause: unknown, dir: string): unknown {
+  if (!NO_LINKS.has(systemCode(cause) ?? '')) return cause;
+  return new HypError('E_UNSUPPORTED_FS', `no hard links in ${dir}: commits would not be safe`, {
+    cause,
+    hint: 'Nothing was changed. Put the store on a local file system such as ext4, xfs or APFS.',
+  });
+}
 
 /** Throws E_UNSUPPORTED_FS when the file system of `dir` has no hard links (DESIGN §5). */
 export async function assertLinks(fs: DurableFs, dir: string, tempId: string): Promise<void> {
@@ -132,11 +141,7 @@ export async function assertLinks(fs: DurableFs, dir: string, tempId: string): P
   try {
     await fs.link(first, second);
   } catch (cause) {
-    if (SAYS_NOTHING.has(systemCode(cause) ?? '')) throw cause;
-    throw new HypError('E_UNSUPPORTED_FS', `no hard links in ${dir}: commits would not be safe`, {
-      cause,
-      hint: 'Put the store on a local file system such as ext4, xfs or APFS.',
-    });
+    throw linkError(cause, dir);
   } finally {
     await unlinkIfAny(fs, first);
     await unlinkIfAny(fs, second);

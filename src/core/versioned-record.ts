@@ -15,7 +15,7 @@
  */
 import { HypError, systemCode } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { createSynced, readdirIfAny, unlinkIfAny } from './durable-fs.ts';
+import { createSynced, linkError, readdirIfAny, unlinkIfAny } from './durable-fs.ts';
 import type { DurableFs } from './durable-fs.ts';
 import type { Random } from './random.ts';
 
@@ -96,7 +96,7 @@ export class VersionedRecord<T> {
    * Links `value` as the version after `base` (undefined: the first). 'conflict' means that another
    * process was first or that nothing certain is known: load again and decide from the start.
    * Durable when it returns 'linked'. Rejects with E_UNKNOWN_OUTCOME when the link was made, or may
-   * have been, and the disk then failed; with a system error when nothing was linked.
+   * have been, and the disk then failed; with a system error when nothing was linked, E_UNSUPPORTED_FS where nothing ever can be.
    */
   async append(base: RecordHead<T> | undefined, value: T): Promise<AppendResult<T>> {
     const version = (base?.version ?? 0) + 1;
@@ -136,7 +136,7 @@ export class VersionedRecord<T> {
       if ((winner?.version ?? 0) >= version) return false;
       // EEXIST: a version that is gone again. ENOENT: the temp was swept, or the record moved away.
       if (['EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return false;
-      throw error;
+      throw linkError(error, this.dir);
     }
   }
 

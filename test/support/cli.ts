@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly input?: string | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** The user and group it runs as; only root may ask for another. */
+  readonly uid?: number | undefined;
 }
 
 /** Starts `hyp args…`; it is killed when the running test is over, if it still runs. */
@@ -37,6 +39,7 @@ export function startHyp(args: readonly string[], options: RunOptions): Started 
     cwd: options.cwd,
     env: { PATH: process.env['PATH'], HOME: options.cwd, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };

@@ -78,7 +78,7 @@ export function countingFs(inner: DurableFs): CountingFs {
 export interface Fault extends StepFilter {
   /** 1 for the first matching call. */
   readonly nth: number;
-  readonly code: 'EIO' | 'ENOSPC' | 'EMFILE' | 'EACCES';
+  readonly code: 'EIO' | 'ENOSPC' | 'EMFILE' | 'EACCES' | 'EPERM';
   /**
    * before: nothing happened · after: it took effect and reports an error all the same ·
    * half: of a write, the first half of the bytes is in the file.

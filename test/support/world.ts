@@ -38,8 +38,15 @@ export const everybodyLives: Leases = { ...noLeases, isHeld: () => Promise.resol
 export class SteppingClock implements Clock {
   #ms = Date.parse('2026-11-21T12:00:00Z');
 
+  #leapMs = 0;
+
   nowMs(): number {
-    return (this.#ms += 1);
+    return (this.#ms += 1) + this.#leapMs;
+  }
+
+  /** Sets the wall clock; the monotonic one does not notice. */
+  leap(ms: number): void {
+    this.#leapMs += ms;
   }
 
   monotonicMs(): number {

@@ -15,7 +15,6 @@ import { SPOOL_DIR } from '../../../storage/layout.ts';
 import { spoolUsage } from '../../../storage/spool/usage.ts';
 import type { EngineContext } from '../context.ts';
 import { spoolPending } from '../spool-care.ts';
-import { takesAppends } from './decide.ts';
 
 /** A spool that is full is looked at again this often. */
 const POLL_MS = 100;
@@ -24,6 +23,7 @@ const POLL_MS = 100;
 interface Known {
   readonly atMs: number;
   readonly spoolBytes: number;
+  readonly roomBytes: number;
   readonly base: number;
 }
 
@@ -69,16 +69,18 @@ export class Admission {
     if (this.#nowMs() - known.atMs > LIMITS.roomLookMs) return false;
     const since = this.#admitted - known.base;
     if (since > LIMITS.roomLookBytes && since > this.#underWay) return false;
+    if (since + bytes > known.roomBytes) return false;
     const waiting = known.spoolBytes + since;
     return waiting === 0 || waiting + bytes <= this.#limit.maxBytes;
   }
 
   async #look(bytes: number, stored: number): Promise<void> {
     const base = this.#admitted - this.#underWay;
-    const { label, freeBytes } = await this.#context.disk.look();
-    if (!takesAppends(label)) throw this.#diskFull(freeBytes ?? 0, stored);
-    const spoolBytes = await this.#waiting(bytes + this.#underWay);
-    this.#known = { atMs: this.#nowMs(), spoolBytes, base };
+    const { freeBytes, roomBytes } = await this.#context.disk.look();
+    const wanted = bytes + this.#underWay;
+    if (roomBytes < wanted) throw this.#diskFull(freeBytes ?? 0, stored);
+    const spoolBytes = await this.#waiting(wanted);
+    this.#known = { atMs: this.#nowMs(), spoolBytes, roomBytes, base };
   }
 
   /** Sizes of segments first: what is in them is read only when they leave no room for `more`. */

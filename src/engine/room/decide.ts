@@ -27,13 +27,20 @@ export function wantedBallast(minFreeBytes: number): number {
   return Math.min(LIMITS.ballastBytes, minFreeBytes);
 }
 
-export function roomOf({ freeBytes, minFreeBytes, ballastBytes }: RoomEvidence): RoomLabel {
+/** Bytes that appends may still take; negative when they took too many already. */
+export function roomForAppends({ freeBytes, minFreeBytes, ballastBytes }: RoomEvidence): number {
+  if (minFreeBytes === 0) return Number.POSITIVE_INFINITY;
+  const missing = Math.max(0, wantedBallast(minFreeBytes) - ballastBytes);
+  return freeBytes - missing - minFreeBytes;
+}
+
+export function roomOf(evidence: RoomEvidence): RoomLabel {
+  const { freeBytes, minFreeBytes, ballastBytes } = evidence;
   if (minFreeBytes === 0) return 'no-reserve';
   const wanted = wantedBallast(minFreeBytes);
-  const missing = Math.max(0, wanted - ballastBytes);
   if (freeBytes < wanted / 2 && ballastBytes > 0) return 'exhausted';
-  if (freeBytes - missing < minFreeBytes) return 'short';
-  return missing > 0 ? 'ballast-missing' : 'ample';
+  if (roomForAppends(evidence) < 0) return 'short';
+  return ballastBytes < wanted ? 'ballast-missing' : 'ample';
 }
 
 /** True when appends may take more of the disk. */

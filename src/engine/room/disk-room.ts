@@ -9,13 +9,15 @@ import type { DurableFs } from '../../core/durable-fs.ts';
 import type { Observe } from '../../core/events.ts';
 import { ballastSize, makeBallast, releaseBallast } from '../../../state/ballast.ts';
 import { stateDir } from '../../../state/layout.ts';
-import { roomOf, takesAppends, wantedBallast } from './decide.ts';
+import { roomForAppends, roomOf, takesAppends, wantedBallast } from './decide.ts';
 import type { RoomLabel } from './decide.ts';
 
 export interface DiskLook {
   readonly label: RoomLabel;
   /** undefined when the disk does not say. */
   readonly freeBytes: number | undefined;
+  /** What appends may still take. */
+  readonly roomBytes: number;
 }
 
 export class DiskRoom {
@@ -49,12 +51,13 @@ export class DiskRoom {
     try {
       const freeBytes = await this.#fs.freeBytes(this.#root);
       const ballastBytes = await ballastSize(this.#fs, this.#state);
-      const label = roomOf({ freeBytes, minFreeBytes, ballastBytes });
+      const evidence = { freeBytes, minFreeBytes, ballastBytes };
+      const label = roomOf(evidence);
       this.#tell(takesAppends(label), freeBytes);
-      return { label, freeBytes };
+      return { label, freeBytes, roomBytes: roomForAppends(evidence) };
     } catch {
       // A disk that cannot even be asked says what is wrong when it is written to.
-      return { label: 'no-reserve', freeBytes: undefined };
+      return { label: 'no-reserve', freeBytes: undefined, roomBytes: Number.POSITIVE_INFINITY };
     }
   }
 

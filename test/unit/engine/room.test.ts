@@ -1,7 +1,12 @@
 /** What a disk with so much room means, and the ballast that is kept for a full one. llp/0020 */
 import { describe, expect, test } from 'vitest';
 import { LIMITS } from '../../../src/core/limits.ts';
-import { roomOf, takesAppends, wantedBallast } from '../../../src/engine/room/decide.ts';
+import {
+  roomForAppends,
+  roomOf,
+  takesAppends,
+  wantedBallast,
+} from '../../../src/engine/room/decide.ts';
 import { ballastSize, makeBallast, releaseBallast } from '../../../state/ballast.ts';
 import { everyPause, faultFs } from '../../support/fault-fs.ts';
 import { LOSE_ALL, MemoryFs } from '../../support/memory-fs.ts';
@@ -24,6 +29,7 @@ describe('the room on a disk', () => {
   ])('is %s with %o', (label, evidence, taken) => {
     expect(roomOf(evidence)).toBe(label);
     expect(takesAppends(roomOf(evidence))).toBe(taken);
+    expect(roomForAppends(evidence) >= 0).toBe(taken);
   });
 
   test('after a ballast was made is ample: it is not made and released in turn', () => {
