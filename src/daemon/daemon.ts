@@ -17,6 +17,9 @@ import type { Engine } from '../engine/api.ts';
 import { describeLoops, readiness } from './health.ts';
 import type { DaemonPhase } from './health.ts';
 import { serveHttp } from './http.ts';
+import type { Counters } from './metrics/counters.ts';
+import { exposition } from './metrics/exposition.ts';
+import { metricFamilies } from './metrics/families.ts';
 import type { HttpFace } from './http.ts';
 import { Schedule } from './schedule.ts';
 import type { Signals, StopSignal } from './signals.ts';
@@ -26,6 +29,8 @@ export interface DaemonParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly observe: Observe;
+  /** What `observe` was told, counted; for /metrics. */
+  readonly counters: Counters;
   readonly signals: Signals;
   /** Told once, when the store is claimed, HTTP answers and the loops run. */
   readonly onReady?: (at: { readonly http: HttpFace['address'] | undefined }) => void;
@@ -116,9 +121,16 @@ class Daemon {
         health: () => ({ live: true, upMs: Math.round(clock.monotonicMs() - startedMs) }),
         ready: () => this.#ready(),
         status: async () => statusToJson(await this.#engine.status()),
+        metrics: () => this.#metrics(clock.monotonicMs() - startedMs),
       },
       clock,
     );
+  }
+
+  async #metrics(upMs: number): Promise<string> {
+    const loops = this.#schedule?.progress() ?? [];
+    const figures = { upMs, ready: this.#ready().ready, loops };
+    return exposition(metricFamilies(await this.#engine.status(), this.#parts.counters, figures));
   }
 
   #ready() {

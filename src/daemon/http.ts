@@ -1,5 +1,6 @@
 /**
- * Owns: what a daemon answers by HTTP on loopback: /health (the process answers), /ready, /status.
+ * Owns: what a daemon answers by HTTP on loopback: /health (the process answers), /ready, /status,
+ * /metrics (Prometheus).
  * Reads only; requests, headers and waiting are bounded, so no client can hold the daemon up.
  * Not its job: whether it is ready (health.ts), what the status says (engine).
  * llp/0011
@@ -11,12 +12,15 @@ import { HypError, systemCode } from '../core/errors.ts';
 import { invariant } from '../core/invariant.ts';
 import { stringifyJson } from '../core/json.ts';
 import type { Json } from '../core/json.ts';
+import { EXPOSITION_TYPE } from './metrics/exposition.ts';
 
-/** What the three endpoints say; called per request. */
+/** What the endpoints say; called per request. */
 export interface Answers {
   readonly health: () => Json;
   readonly ready: () => { readonly ready: boolean; readonly body: Json };
   readonly status: () => Promise<Json>;
+  /** In the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
 }
 
 export interface HttpFace {
@@ -35,6 +39,8 @@ const MAX_CONNECTIONS = 64;
 interface Reply {
   readonly code: number;
   readonly body: Json;
+  /** Sent instead of `body`. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -42,20 +48,24 @@ function problem(code: number, title: string): Reply {
   return { code, body: { type: 'about:blank', status: code, title } };
 }
 
-/** One engine status at a time serves everyone who asks meanwhile. */
-function sharedStatus(answers: Answers, clock: Clock): () => Promise<Reply> {
-  let running: Promise<Json> | undefined;
+/** One look at the engine at a time serves everyone who asks meanwhile. */
+function shared<T>(
+  ask: () => Promise<T>,
+  reply: (value: T) => Reply,
+  clock: Clock,
+): () => Promise<Reply> {
+  let running: Promise<T> | undefined;
   return async () => {
-    running ??= answers.status().finally(() => {
+    running ??= ask().finally(() => {
       running = undefined;
     });
     const late = new AbortController();
     const timeout = clock.sleep(STATUS_TIMEOUT_MS, late.signal).then(() => undefined);
     try {
-      const body = await Promise.race([running, timeout]);
-      return body === undefined
+      const value = await Promise.race([running, timeout]);
+      return value === undefined
         ? problem(503, 'the status is not known within 10 s')
-        : { code: 200, body };
+        : reply(value);
     } catch (error) {
       return problem(503, error instanceof Error ? error.message : String(error));
     } finally {
@@ -71,17 +81,18 @@ function routes(answers: Answers, clock: Clock): Readonly<Record<string, () => P
       const { ready, body } = answers.ready();
       return Promise.resolve({ code: ready ? 200 : 503, body });
     },
-    '/status': sharedStatus(answers, clock),
+    '/status': shared(answers.status, (body) => ({ code: 200, body }), clock),
+    '/metrics': shared(answers.metrics, (text) => ({ code: 200, body: null, text }), clock),
   };
 }
 
 function send(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  const body = Buffer.from(`${stringifyJson(reply.body)}\n`);
+  const body = Buffer.from(reply.text ?? `${stringifyJson(reply.body)}\n`);
   const kind = reply.code >= 400 && reply.code !== 503 ? 'problem+json' : 'json';
   // A body nobody asked for is not read: the connection ends with the answer.
   const unread = request.headers['content-length'] ?? request.headers['transfer-encoding'];
   response.writeHead(reply.code, {
-    'content-type': `application/${kind}`,
+    'content-type': reply.text === undefined ? `application/${kind}` : EXPOSITION_TYPE,
     'content-length': body.length,
     'cache-control': 'no-store',
     ...(unread === undefined ? {} : { connection: 'close' }),
@@ -96,7 +107,7 @@ async function answer(
 ): Promise<Reply> {
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   const route = Object.hasOwn(table, path) ? table[path] : undefined;
-  if (route === undefined) return problem(404, 'there are /health, /ready and /status');
+  if (route === undefined) return problem(404, 'there are /health, /ready, /status and /metrics');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { ...problem(405, 'this only answers GET'), headers: { allow: 'GET, HEAD' } };
   }

@@ -60,6 +60,7 @@ export function sinkToJson(sink: SinkStatus): Json {
 export function statusToJson(status: StoreStatus): Json {
   return {
     root: status.root,
+    disk: { ...status.disk, freeBytes: status.disk.freeBytes ?? null },
     datasets: status.datasets.map(datasetToJson),
     sinks: status.sinks.map(sinkToJson),
   };

@@ -139,8 +139,20 @@ export interface SinkStatus {
   readonly datasets: readonly SinkDatasetStatus[];
 }
 
+export interface DiskStatus {
+  /** Room on the disk of the store; undefined when it does not say. */
+  readonly freeBytes: number | undefined;
+  /** `disk.minFree` */
+  readonly minFreeBytes: number;
+  /** refused: the disk has too little room; flush and export go on. */
+  readonly appends: 'taken' | 'refused';
+  /** `spool.maxBytes` */
+  readonly spoolMaxBytes: number;
+}
+
 export interface StoreStatus {
   readonly root: string;
+  readonly disk: DiskStatus;
   readonly datasets: readonly DatasetStatus[];
   readonly sinks: readonly SinkStatus[];
 }

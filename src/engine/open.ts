@@ -181,7 +181,8 @@ class StoreEngine implements Engine {
   }
 
   async status(): Promise<StoreStatus> {
-    return storeStatus(this.#context, this.#exporters, await this.datasetNames());
+    const names = await this.datasetNames();
+    return storeStatus(this.#context, this.#exporters, names, this.#config.spool.maxBytes);
   }
 
   async check(): Promise<CheckReport> {

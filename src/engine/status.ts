@@ -18,6 +18,7 @@ import type {
 import type { EngineContext } from './context.ts';
 import type { Exporter } from './export/exporter.ts';
 import type { Exporters } from './export/exporters.ts';
+import { takesAppends } from './room/decide.ts';
 import { spoolPending } from './spool-care.ts';
 
 /** A picture of the whole store. Heads are read one after another: not one instant. */
@@ -25,6 +26,7 @@ export async function storeStatus(
   context: EngineContext,
   exporters: Exporters,
   names: readonly DatasetName[],
+  spoolMaxBytes: number,
 ): Promise<StoreStatus> {
   const pending = new Map((await spoolPending(context)).map((each) => [each.dataset, each]));
   const datasets: DatasetStatus[] = [];
@@ -53,7 +55,11 @@ export async function storeStatus(
       datasets: states,
     });
   }
-  return { root: context.root, datasets, sinks };
+  const { label, freeBytes } = await context.disk.look();
+  const { minFreeBytes } = context.disk;
+  const appends = takesAppends(label) ? 'taken' : 'refused';
+  const disk = { freeBytes, minFreeBytes, appends, spoolMaxBytes } as const;
+  return { root: context.root, disk, datasets, sinks };
 }
 
 async function datasetStatus(

@@ -24,6 +24,7 @@ import {
   site,
   until,
 } from '../support/processes.ts';
+import { metricProblems, metricValue } from '../support/metrics.ts';
 import type { Site } from '../support/processes.ts';
 
 function config(more: {
@@ -178,6 +179,11 @@ describe('a daemon', () => {
       await ask('/ready');
       return (await lag()) === 0;
     });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metricProblems(metrics)).toEqual([]);
+    const series = { sink: 'archive', dataset: 'events' };
+    expect(metricValue(metrics, 'hyp_sink_watermark_seq', series)).toBe(String(ROWS));
+    expect(Number(metricValue(metrics, 'hyp_sink_units_total', series))).toBeGreaterThan(1);
     const duringExport = answers;
     for (let at = 0; at < 20; at++) {
       await wait(150);

@@ -7,6 +7,14 @@ import { SEQ_ZERO, toDatasetName, toSeq, toSinkName } from '../../src/core/ids.t
 import type { DatasetName, SinkName } from '../../src/core/ids.ts';
 import type { Engine, ExportReport, FlushReport, SinkState, Step } from '../../src/engine/api.ts';
 
+/** A disk with room, as the status tells it. */
+export const ROOMY = {
+  freeBytes: 1000,
+  minFreeBytes: 100,
+  appends: 'taken',
+  spoolMaxBytes: 500,
+} as const;
+
 /** A step that found nothing. */
 export const NOTHING = { report: undefined, waitMs: 60_000 } as const;
 
@@ -43,7 +51,7 @@ export function fakeEngine(
     exportStep: () => Promise.resolve(NOTHING),
     holdDaemon: () => Promise.resolve(() => Promise.resolve()),
     flush: () => Promise.resolve([]),
-    status: () => Promise.resolve({ root: '/store', datasets: [], sinks: [] }),
+    status: () => Promise.resolve({ root: '/store', disk: ROOMY, datasets: [], sinks: [] }),
     close: () => Promise.resolve(),
     append: unexpected('append'),
     appendNdjson: unexpected('appendNdjson'),

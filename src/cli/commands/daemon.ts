@@ -4,6 +4,7 @@
  */
 import type { Command } from 'commander';
 import { runDaemon } from '../../daemon/daemon.ts';
+import { Counters } from '../../daemon/metrics/counters.ts';
 import { signalExitCode } from '../../daemon/signals.ts';
 import { formatAddress } from '../../config/values.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -13,7 +14,8 @@ import type { Run, Task } from '../run.ts';
 async function daemon(task: Task): Promise<number> {
   const { clock, random, signals } = task.world;
   const config = await task.config();
-  const observe = await daemonObserver(task.logLevel ?? 'info', clock);
+  const counters = new Counters();
+  const observe = counters.watching(await daemonObserver(task.logLevel ?? 'info', clock));
   const engine = await task.open({ mustExist: false, observe });
   const onReady = ({ http }: { readonly http: { host: string; port: number } | undefined }) => {
     const url = http === undefined ? undefined : `http://${formatAddress(http)}`;
@@ -23,7 +25,14 @@ async function daemon(task: Task): Promise<number> {
       .result(text, { ready: true, pid: process.pid, root: engine.root, http: url ?? null })
       .catch(() => undefined);
   };
-  const end = await runDaemon(engine, config, { clock, random, observe, signals, onReady });
+  const end = await runDaemon(engine, config, {
+    clock,
+    random,
+    observe,
+    counters,
+    signals,
+    onReady,
+  });
   if (end.kind === 'drained') return EXIT.ok;
   // Steps may still be running and would hold the process; ending them here is safe (I8).
   process.exit(end.kind === 'left' ? signalExitCode(end.signal) : EXIT.ok);
@@ -36,7 +45,8 @@ daemon has this store.
 
 Examples:
   $ hyp daemon
-  $ curl http://127.0.0.1:7711/ready`;
+  $ curl http://127.0.0.1:7711/ready
+  $ curl http://127.0.0.1:7711/metrics`;
 
 export function addDaemon(program: Command, run: Run): void {
   program

@@ -74,8 +74,16 @@ export function sinkTable(sinks: readonly SinkStatus[]): string {
   return table(columns, lines) + (problems.length === 0 ? '' : `\n${problems.join('')}`);
 }
 
+/** Empty unless the disk stands in somebody's way. */
+function diskLine({ disk }: StoreStatus): string {
+  if (disk.appends === 'taken') return '';
+  const free = formatBytes(disk.freeBytes ?? 0);
+  const least = formatBytes(disk.minFreeBytes);
+  return `appends are refused: ${free} free on its disk, disk.minFree is ${least}\n`;
+}
+
 function statusText(status: StoreStatus): string {
-  return `store ${status.root}\n\n${datasetTable(status.datasets)}\n${sinkTable(status.sinks)}`;
+  return `store ${status.root}\n${diskLine(status)}\n${datasetTable(status.datasets)}\n${sinkTable(status.sinks)}`;
 }
 
 interface Options {

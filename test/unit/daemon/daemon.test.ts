@@ -11,11 +11,12 @@ import { SEQ_ZERO, toDatasetName, toLineage, toSeq, toSinkName } from '../../../
 import { runDaemon } from '../../../src/daemon/daemon.ts';
 import type { DaemonEnd } from '../../../src/daemon/daemon.ts';
 import { readiness } from '../../../src/daemon/health.ts';
+import { Counters } from '../../../src/daemon/metrics/counters.ts';
 import type { LoopProgress } from '../../../src/daemon/loop.ts';
 import { signalExitCode } from '../../../src/daemon/signals.ts';
 import type { StopSignal } from '../../../src/daemon/signals.ts';
 import type { Engine, StoreStatus } from '../../../src/engine/api.ts';
-import { exported, fakeEngine } from '../../support/fake-engine.ts';
+import { ROOMY, exported, fakeEngine } from '../../support/fake-engine.ts';
 import { ManualClock, seededRandom } from '../../support/random.ts';
 
 function configured(more: Partial<HypConfig['daemon']> = {}): HypConfig {
@@ -30,12 +31,14 @@ function begin(engine: Engine, config: HypConfig, clock: Clock) {
   const isReady = new Promise<{ http: { port: number } | undefined }>(
     (resolve) => (ready = resolve),
   );
+  const counters = new Counters();
   const ended: Promise<DaemonEnd> = runDaemon(engine, config, {
     clock,
     random: seededRandom(5),
-    observe: (event: HypEvent) => {
+    counters,
+    observe: counters.watching((event: HypEvent) => {
       if (event.type === 'decision') said.push(event.action);
-    },
+    }),
     signals: {
       subscribe: (tell) => {
         listener = tell;
@@ -250,6 +253,7 @@ function ask(
 
 const STATUS: StoreStatus = {
   root: '/store',
+  disk: ROOMY,
   datasets: [
     {
       name: toDatasetName('a'),
@@ -320,6 +324,7 @@ describe('the HTTP face of a daemon', () => {
     expect(one.headers['content-type']).toBe('application/json');
     expect(JSON.parse(one.body)).toEqual({
       root: '/store',
+      disk: ROOMY,
       datasets: [
         {
           name: 'a',
@@ -367,7 +372,7 @@ describe('the HTTP face of a daemon', () => {
   it('has a problem document for what it does not do', async () => {
     const failing = fakeEngine({}, { status: () => Promise.reject(new Error('disk')) });
     const { port, stop } = await serving(failing);
-    expect(await ask(port, '/metrics')).toMatchObject({
+    expect(await ask(port, '/nothing')).toMatchObject({
       code: 404,
       headers: { 'content-type': 'application/problem+json' },
     });
