@@ -10,7 +10,7 @@
  * | `state/daemon` | the daemon's lease | no |
  * llp/0015
  */
-import { mkdirDurable } from '../src/core/durable-fs.ts';
+import { mkdirDurable, readdirIfAny } from '../src/core/durable-fs.ts';
 import type { DurableFs } from '../src/core/durable-fs.ts';
 import type { DatasetName, Lineage, SinkName, WriterId } from '../src/core/ids.ts';
 
@@ -19,6 +19,7 @@ const PROGRESS_DIR = 'progress';
 const SINKS_DIR = 'sinks';
 const STAGING_DIR = 'staging';
 const LEASES_DIR = 'leases';
+const WRITER_LEASE = 'writer-';
 
 /** A store's state directory; all paths below are in it. */
 export function stateDir(root: string): string {
@@ -57,7 +58,16 @@ export function appendLeasePath(state: string, dataset: DatasetName): string {
 
 /** Lease of a spool writer: its process lives. */
 export function writerLeasePath(state: string, writer: WriterId): string {
-  return `${state}/${LEASES_DIR}/writer-${writer}`;
+  return `${state}/${LEASES_DIR}/${WRITER_LEASE}${writer}`;
+}
+
+/** Writers with a lease, or with what a killed process left of one. */
+export async function leasedWriters(fs: DurableFs, state: string): Promise<readonly WriterId[]> {
+  const names = await readdirIfAny(fs, `${state}/${LEASES_DIR}`);
+  const writers = names
+    .filter((name) => name.startsWith(WRITER_LEASE))
+    .map((name) => name.slice(WRITER_LEASE.length).replace(/\.(?:lock|json)$/, ''));
+  return [...new Set(writers)] as WriterId[];
 }
 
 /** Room held ready for a full disk. */

@@ -67,6 +67,8 @@ export interface Leases {
   ): Promise<Lease | undefined>;
   isHeld(path: string): Promise<boolean>;
   holder(path: string): Promise<LeaseHolder | undefined>;
+  /** Removes what is left of a lease nobody can want any more. Never rejects. */
+  forget(path: string): Promise<void>;
 }
 
 /** Leases on this machine's disk. */
@@ -75,6 +77,10 @@ export function fileLeases(ports: Omit<LeaseOptions, 'waitMs' | 'purpose'>): Lea
     acquire: (path, options) => acquireLease(path, { ...ports, ...options }),
     isHeld,
     holder: leaseHolder,
+    forget: async (path) => {
+      await unlink(holderPath(path)).catch(() => undefined);
+      await rmdir(lockPath(path)).catch(() => undefined);
+    },
   };
 }
 

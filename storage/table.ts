@@ -119,11 +119,13 @@ export class Table {
   }
 
   /**
-   * True when `error` says that a file of `head` is gone, and the table has moved on since: trimming
-   * took it from a process that was slow or paused. Load again and start over; nothing is damaged.
+   * True when `error` says that a file of `head`, or one on its way into the next version, is gone,
+   * and the table has moved on since: trimming took it from a process that was slow or paused. Load
+   * again and start over; nothing is damaged.
    */
   async hasPassed(head: TableHead | undefined, error: unknown): Promise<boolean> {
-    if (!isHypError(error, 'E_CORRUPT') || !isMissing(error.cause)) return false;
+    const missed = isHypError(error, 'E_CORRUPT') ? error.cause : error;
+    if (!isMissing(missed)) return false;
     return (await this.load())?.version !== head?.version;
   }
 

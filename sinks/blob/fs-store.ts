@@ -4,7 +4,7 @@
  * Commit point of an object: `link(staged, final)`, an exclusive create, then the directory fsync.
  *
  * | step of putIfAbsent | a crash right after leaves |
- * | 1 staged file written and fsynced | a staged file, swept or used again |
+ * | 1 staged file written and fsynced | a staged file, used again or removed (staging.ts) |
  * | 2 new directories made, each name durable in its parent | empty directories |
  * | 3 linked | the whole object, perhaps not durable: whoever reads it makes it so |
  * | 4 directory fsynced | the object |
@@ -34,7 +34,8 @@ import type { BlobStore, ObjectDigest } from './store.ts';
 
 /** Name of the directory beside the objects in which bytes wait; never part of a key. */
 export const STAGING_DIR = '.hyp-staging';
-const PUT_TEMP = /^\.put-.*\.tmp$/;
+/** Whoever is still at work with one of them makes it again. */
+const LEFTOVER = /^\.put-.*\.tmp$|\.probe(?:-link)?$/;
 /** Directories remembered as durable; forgetting one costs a sync. */
 const KNOWN_DIRS = 4096;
 /** A temp file or directory that somebody removes each time is somebody's mistake, not a race. */
@@ -72,9 +73,9 @@ export class FsBlobStore implements BlobStore {
     await this.#guard('prepare', this.place, async () => {
       await this.#makeRoot();
       await this.#makeDir(this.#stagingDir);
-      await assertLinks(this.#fs, this.#stagingDir, this.#random.uuid());
+      await this.#probeLinks();
       for (const name of await this.#fs.readdir(this.#stagingDir)) {
-        if (PUT_TEMP.test(name)) await unlinkIfAny(this.#fs, `${this.#stagingDir}/${name}`);
+        if (LEFTOVER.test(name)) await unlinkIfAny(this.#fs, `${this.#stagingDir}/${name}`);
       }
     });
   }
@@ -177,7 +178,7 @@ export class FsBlobStore implements BlobStore {
     await this.#fs.syncDir(parentOf(path));
   }
 
-  /** A staged name that stays is swept later; the object stands. */
+  /** A name that stays is removed by the next claim or with its unit; the object stands. */
   async #forget(path: string): Promise<void> {
     await unlinkIfAny(this.#fs, path).catch(() => undefined);
   }
@@ -188,6 +189,17 @@ export class FsBlobStore implements BlobStore {
     await mkdirDurable(this.#fs, this.place, ...dir.slice(this.place.length + 1).split('/'));
     if (this.#known.size >= KNOWN_DIRS) this.#known.clear();
     this.#known.add(dir);
+  }
+
+  async #probeLinks(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await assertLinks(this.#fs, this.#stagingDir, this.#random.uuid());
+        return;
+      } catch (error) {
+        if (!isMissing(error) || attempt === PUT_ATTEMPTS) throw error;
+      }
+    }
   }
 
   async #makeRoot(): Promise<void> {

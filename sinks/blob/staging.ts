@@ -5,7 +5,7 @@
  * cannot deliver each other's bytes under their own key.
  *
  * | step | a crash right after leaves |
- * | 1 temp created and written | a temp file, swept by `clear` |
+ * | 1 temp created and written | a temp file, removed by `clear` once the watermark passes it |
  * | 2 fsynced, renamed | a staged file, found again, or gone with the power: encoded again |
  *
  * Nothing depends on a staged file being there. `clear` also takes the files of attempts that

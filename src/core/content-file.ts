@@ -4,21 +4,30 @@
  * llp/0002
  */
 import { HypError, systemCode } from './errors.ts';
-import { createSynced, linkError, unlinkIfAny } from './durable-fs.ts';
+import { createSynced, linkError, tempName, unlinkIfAny } from './durable-fs.ts';
 import type { DurableFs } from './durable-fs.ts';
 import { sha256Hex } from './digest.ts';
 
 const DIGEST_LENGTH = 32;
 
-/** Writes `bytes` as `<prefix>-<digest>.<ext>` in `dir`, fsynced, and returns the name. */
+/**
+ * Writes `bytes` as `<kind>-<version>-<digest>.<ext>` in `dir`, fsynced, and returns the name. Its
+ * temp file is swept by the record in `dir` once `version` is linked: ENOENT then, for who lost.
+ */
 export async function writeContentFile(
   fs: DurableFs,
   dir: string,
-  file: { readonly prefix: string; readonly ext: string; readonly tempId: string },
+  file: {
+    readonly kind: string;
+    /** Of the record's version that will refer to it. */
+    readonly version: number;
+    readonly ext: string;
+    readonly tempId: string;
+  },
   bytes: Uint8Array,
 ): Promise<string> {
-  const name = `${file.prefix}-${sha256Hex(bytes).slice(0, DIGEST_LENGTH)}.${file.ext}`;
-  const temp = `${dir}/.${file.tempId}.tmp`;
+  const name = `${file.kind}-${file.version}-${sha256Hex(bytes).slice(0, DIGEST_LENGTH)}.${file.ext}`;
+  const temp = `${dir}/${tempName(`${file.kind}-`, file.version, file.tempId)}`;
   await createSynced(fs, temp, bytes);
   try {
     await fs.link(temp, `${dir}/${name}`);

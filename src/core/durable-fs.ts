@@ -92,6 +92,21 @@ export async function unlinkIfAny(fs: DurableFs, path: string): Promise<void> {
   }
 }
 
+/**
+ * The name of a temp file on its way into version `version` of a record: `stem` and `id` tell it from
+ * others. The version is the proof that it is nobody's: once that one is linked, whoever made the
+ * file can only find that it lost or won, with it or without it.
+ */
+export function tempName(stem: string, version: number, id: string): string {
+  return `.${stem}${version}.${id}.tmp`;
+}
+
+/** The version a temp file was on its way into; undefined for any other name. */
+export function tempVersion(name: string): number | undefined {
+  const digits = /^\.[a-z]+-?(\d+)\.[0-9a-f-]+\.tmp$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 function parentOf(path: string): string {
   const cut = path.lastIndexOf('/');
   return cut <= 0 ? '/' : path.slice(0, cut);
@@ -175,7 +190,7 @@ export async function createSynced(
 /**
  * Durable file replace (DESIGN §5): unique temp, write, fsync, rename, directory fsync.
  * | step | a crash right after leaves |
- * | temp created, written, synced | a temp file, swept |
+ * | temp created, written, synced | a temp file beside it, its owner's to remove |
  * | renamed | the old or the new file, whole |
  * | directory synced | the new file |
  * An error of the last step is E_UNKNOWN_OUTCOME: read again, assume neither.

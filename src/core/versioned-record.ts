@@ -4,7 +4,7 @@
  * Commit point: `link(temp, v<n+1>)` followed by the directory fsync.
  *
  * | step of append | a crash right after leaves | recovery |
- * | 1 temp written and fsynced | a temp file | swept |
+ * | 1 temp written and fsynced | a temp file | swept with the next version that is linked |
  * | 2 linked | the version, perhaps not durable | a reader fsyncs the directory before it acts |
  * | 3 directory fsynced | the version | - |
  * | 4 listed again | the version, known not to be void | - |
@@ -15,7 +15,14 @@
  */
 import { HypError, systemCode } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { createSynced, linkError, readdirIfAny, unlinkIfAny } from './durable-fs.ts';
+import {
+  createSynced,
+  linkError,
+  readdirIfAny,
+  tempName,
+  tempVersion,
+  unlinkIfAny,
+} from './durable-fs.ts';
 import type { DurableFs } from './durable-fs.ts';
 import type { Random } from './random.ts';
 
@@ -101,7 +108,7 @@ export class VersionedRecord<T> {
   async append(base: RecordHead<T> | undefined, value: T): Promise<AppendResult<T>> {
     const version = (base?.version ?? 0) + 1;
     const link = this.#linkAfter(base);
-    const temp = `${this.dir}/.${link.commitId}.tmp`;
+    const temp = `${this.dir}/${tempName('v', version, link.commitId)}`;
     await createSynced(this.#fs, temp, this.#format.encode(value, link, version));
     try {
       if (!(await this.#link(temp, version, link.commitId))) return { kind: 'conflict' };
@@ -175,7 +182,10 @@ export class VersionedRecord<T> {
   }
 
   async #versions(): Promise<number[]> {
-    const names = await readdirIfAny(this.#fs, this.dir);
+    return this.#versionsIn(await readdirIfAny(this.#fs, this.dir));
+  }
+
+  #versionsIn(names: readonly string[]): number[] {
     const versions = names.map((name) => this.#format.parseName(name));
     return versions.filter((version) => version !== undefined).sort((a, b) => a - b);
   }
@@ -184,12 +194,20 @@ export class VersionedRecord<T> {
     return (await this.#versions()).at(-1);
   }
 
-  /** Pruning is housekeeping: an error of it must not turn a commit that stands into a failure. */
+  /**
+   * Old versions, and temp files of processes that ended: one still at work would meet a conflict
+   * anyway. Housekeeping: an error of it must not turn a commit that stands into a failure.
+   */
   async #prune(newest: number): Promise<void> {
     try {
-      for (const version of await this.#versions()) {
+      const names = await readdirIfAny(this.#fs, this.dir);
+      for (const version of this.#versionsIn(names)) {
         if (version > newest - LIMITS.recordVersions) break;
         await unlinkIfAny(this.#fs, this.#path(version));
+      }
+      for (const name of names) {
+        if ((tempVersion(name) ?? Infinity) <= newest)
+          await unlinkIfAny(this.#fs, `${this.dir}/${name}`);
       }
     } catch {
       return;

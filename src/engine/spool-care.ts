@@ -6,7 +6,7 @@
  */
 import { isHypError } from '../core/errors.ts';
 import type { DatasetName, WriterId } from '../core/ids.ts';
-import { writerLeasePath } from '../../state/layout.ts';
+import { leasedWriters, writerLeasePath } from '../../state/layout.ts';
 import { SPOOL_DIR } from '../../storage/layout.ts';
 import { closeWriter } from '../../storage/spool/close.ts';
 import type { SpoolPending } from '../../storage/spool/reader.ts';
@@ -36,6 +36,20 @@ export async function tidySpool(context: EngineContext, flushed: boolean): Promi
   if (!flushed && !ended) return;
   const committed = await committedOf(context, await context.spool.datasets());
   await trim({ ...spoolPlace(context), reader: context.spool }, committed);
+  await forgetLeases(context);
+}
+
+/**
+ * Leases of writers whose directory is gone: ids are never used again, and a writer has its directory
+ * before its lease, so nobody can want them. Listed in this order for the same reason.
+ */
+async function forgetLeases(context: EngineContext): Promise<void> {
+  const leased = await leasedWriters(context.fs, context.state);
+  if (leased.length === 0) return;
+  const there = new Set<string>(await context.fs.readdir(spoolPlace(context).dir));
+  for (const writer of leased) {
+    if (!there.has(writer)) await context.leases.forget(writerLeasePath(context.state, writer));
+  }
 }
 
 function spoolPlace(context: EngineContext) {

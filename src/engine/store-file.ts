@@ -9,6 +9,7 @@ import { HypError, systemCode } from '../core/errors.ts';
 import {
   assertLinks,
   createSynced,
+  isMissing,
   mkdirDurable,
   readFileIfAny,
   readdirIfAny,
@@ -22,6 +23,8 @@ import { SPOOL_DIR, TABLES_DIR } from '../../storage/layout.ts';
 
 const STORE_FILE = 'store.json';
 const FORMAT = 1;
+/** What a process that made the store and ended leaves: no dataset and no part of the store. */
+const LEFTOVER = /^\.[0-9a-f-]{36}\.(?:tmp|probe|probe-link)$/;
 
 const storeJson = z.strictObject({
   hyp: z.literal('store'),
@@ -52,7 +55,21 @@ export async function initStore(fs: DurableFs, root: string, random: Random): Pr
     });
   }
   const there = await readStoreFile(fs, root);
-  if (there !== undefined) return there;
+  if (there !== undefined) {
+    await sweepMakers(fs, root);
+    return there;
+  }
+  try {
+    return await makeStore(fs, root, random);
+  } catch (error) {
+    // Whoever was first has swept what we had begun.
+    const made = isMissing(error) ? await readStoreFile(fs, root) : undefined;
+    if (made === undefined) throw error;
+    return made;
+  }
+}
+
+async function makeStore(fs: DurableFs, root: string, random: Random): Promise<StoreFile> {
   await assertEmpty(fs, root);
   await assertLinks(fs, root, random.uuid());
   for (const dir of [TABLES_DIR, SPOOL_DIR]) await mkdirDurable(fs, root, dir);
@@ -70,7 +87,19 @@ export async function initStore(fs: DurableFs, root: string, random: Random): Pr
   await fs.syncDir(root);
   const made = await readStoreFile(fs, root);
   if (made === undefined) throw new HypError('E_UNAVAILABLE', `cannot make a store at ${root}`);
+  await sweepMakers(fs, root);
   return made;
+}
+
+/** The store is there: what others began, and who began it, can only find that. */
+async function sweepMakers(fs: DurableFs, root: string): Promise<void> {
+  try {
+    for (const name of await fs.readdir(root)) {
+      if (LEFTOVER.test(name)) await unlinkIfAny(fs, `${root}/${name}`);
+    }
+  } catch {
+    // They take next to no room; the next one to open it tries again.
+  }
 }
 
 /** The store at `root`, or undefined when there is none. E_CORRUPT, E_UNSUPPORTED_FORMAT. */

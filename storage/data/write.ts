@@ -2,8 +2,9 @@
  * Owns: batches → one data file, whole, checked and durable.
  * Not a commit point: a file no manifest names is an orphan.
  * | step | a crash right after leaves |
- * | file created, row groups written | an orphan cut short, swept |
- * | footer written, fsynced, checked | a whole orphan, swept |
+ * | file created, row groups written | an orphan cut short |
+ * | footer written, fsynced, checked | a whole orphan |
+ * Nothing refers to an orphan and nothing in this version removes it: it only takes room.
  * Invariants: memory is one row group and one batch (I13); what is stated about the file was read
  * back from its own footer by another parser and agrees with the rows (I12).
  * Not its job: the directory's fsync, manifests, the meaning of bounds (storage/iceberg).

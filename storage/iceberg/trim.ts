@@ -8,7 +8,7 @@
  * what it links is void (core/versioned-record). A crash anywhere leaves files for the next trim.
  * llp/0003
  */
-import { unlinkIfAny } from '../../src/core/durable-fs.ts';
+import { tempName, unlinkIfAny } from '../../src/core/durable-fs.ts';
 import type { DurableFs } from '../../src/core/durable-fs.ts';
 import { VERSION_HINT, metadataDir, versionInName } from '../layout.ts';
 import { loadPositions } from '../positions/positions.ts';
@@ -22,7 +22,7 @@ export async function writeHint(
   version: number,
   id: string,
 ): Promise<void> {
-  const temp = `${dir}/.hint-${id}.tmp`;
+  const temp = `${dir}/${tempName('hint-', version, id)}`;
   try {
     const handle = await fs.create(temp);
     await handle.write(Buffer.from(String(version)));

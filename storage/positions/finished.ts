@@ -93,7 +93,7 @@ async function writeSegment(
   const sorted = [...entries].sort(bySource);
   const head = JSON.stringify({ hyp: KIND, format: FORMAT, count: sorted.length });
   const bytes = Buffer.from(`${[head, ...sorted.map(encodeLine)].join('\n')}\n`);
-  const file = { prefix: `finished-${naming.version}`, ext: 'ndjson', tempId: naming.id };
+  const file = { kind: 'finished', version: naming.version, ext: 'ndjson', tempId: naming.id };
   const name = await writeContentFile(fs, dir, file, bytes);
   cacheOf(fs).put(`${dir}/${name}`, parseSegment(bytes, `${dir}/${name}`));
   const first = sorted[0]?.source ?? '';

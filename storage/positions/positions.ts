@@ -219,7 +219,7 @@ export async function applyMoves(
     for (const { source } of folding) entries.delete(source);
     segments = await fold({ fs, dir }, segments, folding, naming);
   }
-  const file = { prefix: `positions-${naming.version}`, ext: 'json', tempId: naming.id };
+  const file = { kind: 'positions', version: naming.version, ext: 'json', tempId: naming.id };
   const bytes = encodeFile({ entries, segments });
   return { kind: 'applied', fileName: await writeContentFile(fs, dir, file, bytes) };
 }

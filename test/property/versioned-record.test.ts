@@ -212,10 +212,11 @@ test('a reader never opens a void version, however long it sleeps after its list
   const places = await everyPause(async (pauseHere) => {
     const memory = new MemoryFs(RECORD_DIR);
     const other = entriesRecord(memory);
-    // The zombie has decided on an empty record; it links v1 once v1 was taken and pruned.
+    // The zombie has decided on an empty record; it links v1 once v1 was taken and pruned. It slept
+    // before it made its temp file, which would have been swept.
     const zombie = entriesRecord(
       interceptFs(memory, async (step, run) => {
-        if (step.op === 'link') {
+        if (step.op === 'create') {
           for (let n = 1; n < LIMITS.recordVersions + 5; n++) await appendEntry(other, `b-${n}`);
         }
         return run();

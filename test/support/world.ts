@@ -29,6 +29,7 @@ export const noLeases: Leases = {
   acquire: () => Promise.resolve(undefined),
   isHeld: () => Promise.resolve(false),
   holder: () => Promise.resolve(undefined),
+  forget: () => Promise.resolve(),
 };
 
 /** Leases that keep writers of other processes from being taken for dead. */

@@ -2,7 +2,7 @@
  * Owns: rows of a range becoming the staged parts of a unit, with rows, bytes, sha256 and content
  * digest; the same way the first time and when staged bytes are gone (I8).
  * Bounded: a row group, the open parts' encoders, LIMITS.openPartBytes of columns not yet written.
- * A crash leaves staged files without an intent, swept by the next unit.
+ * A crash leaves staged files without an intent, removed when the watermark passes them.
  * llp/0008
  */
 import type { CodedBatch } from '../../codec/columns.ts';

@@ -53,13 +53,13 @@ test('a checksum continues from a seed', () => {
 });
 
 describe('a content file', () => {
-  const FILE = { prefix: 'list', ext: 'avro', tempId: 'id' };
+  const FILE = { kind: 'list', version: 7, ext: 'avro', tempId: 'id' };
   const BYTES = Buffer.from('some manifest');
 
   test('is named by its bytes, and writing it twice is the same file', async () => {
     const fs = new MemoryFs('/t');
     const name = await writeContentFile(fs, '/t', FILE, BYTES);
-    expect(name).toBe(`list-${sha256Hex(BYTES).slice(0, 32)}.avro`);
+    expect(name).toBe(`list-7-${sha256Hex(BYTES).slice(0, 32)}.avro`);
     expect(await writeContentFile(fs, '/t', FILE, BYTES)).toBe(name);
     expect(await fs.readdir('/t')).toEqual([name]);
     expect(BYTES.equals(await readContentFile(fs, '/t', name))).toBe(true);
