@@ -19,6 +19,7 @@ export const VERBS = [
   'dataset',
   'validate',
   'check',
+  'verify',
 ] as const;
 
 /** `hyp --help` names every verb, and each verb's `--help` exits 0 with an example. */

@@ -137,7 +137,8 @@ export async function exportedIds(destination: string, dataset: string): Promise
 /** What is wrong with the units at a destination: they must be whole, tile, and own every object. */
 export function unitFaults(destination: string, dataset: string, sink: string): string[] {
   const dir = join(destination, dataset, '_hyp', sink);
-  const names = readdirSync(dir).sort();
+  // Killed between the intent and the first plan: nothing is there yet.
+  const names = existsSync(dir) ? readdirSync(dir).sort() : [];
   const faults: string[] = [];
   const owned = new Set<string>();
   let reached = 0;
