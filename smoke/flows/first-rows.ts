@@ -61,7 +61,12 @@ async function expectStatus(cwd: string): Promise<void> {
     datasets: Record<string, unknown>[];
     sinks: { name: string; type: string; state: string; datasets: Record<string, unknown>[] }[];
   };
-  expectEqual('keys of the status', Object.keys(status).sort(), ['datasets', 'root', 'sinks']);
+  expectEqual('keys of the status', Object.keys(status).sort(), [
+    'datasets',
+    'disk',
+    'root',
+    'sinks',
+  ]);
   const [dataset = {}] = status.datasets;
   expectEqual('keys of a dataset', Object.keys(dataset).sort(), [
     'bytes',

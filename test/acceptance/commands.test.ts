@@ -184,7 +184,7 @@ describe('hyp status', () => {
       datasets: Record<string, unknown>[];
       sinks: { datasets: Record<string, unknown>[] }[];
     };
-    expect(Object.keys(status)).toEqual(['root', 'datasets', 'sinks']);
+    expect(Object.keys(status)).toEqual(['root', 'disk', 'datasets', 'sinks']);
     expect(status.datasets).toHaveLength(1);
     expect(status.datasets[0]).toEqual({
       name: 'events',
