@@ -79,9 +79,17 @@ export interface Sink {
   readonly staging: Staging;
   /**
    * Makes the destination ready and claims it for `owner` (store and sink), put if absent, durable.
-   * Idempotent. E_FORK when another owner is recorded there; E_UNAVAILABLE; E_UNSUPPORTED_FS.
+   * With `known`, a destination that has been delivered to before is not made again: E_PARKED when
+   * its owner file is not there. Idempotent. E_FORK when another owner is recorded there;
+   * E_UNAVAILABLE; E_UNSUPPORTED_FS.
    */
-  claim(owner: string): Promise<void>;
+  claim(owner: string, known?: 'known'): Promise<void>;
+  /**
+   * Resolves when the destination still is `owner`'s and still has the manifest of `receipt`, the
+   * unit delivered last: asked before each unit. Changes nothing. E_PARKED when it was emptied or is
+   * not mounted; E_FORK when another owner is recorded there; E_UNAVAILABLE.
+   */
+  stands(owner: string, receipt: Unit | undefined): Promise<void>;
   /**
    * What is there for the unit of rows above `after` (exclusive) of this dataset and lineage.
    * Changes nothing. E_CORRUPT for a damaged plan or manifest; E_UNAVAILABLE.
@@ -103,4 +111,10 @@ export interface Sink {
    * whole. Durable when it resolves. Idempotent; E_FORK when another is there; E_UNAVAILABLE.
    */
   complete(unit: Unit): Promise<void>;
+  /**
+   * Puts `unit` as a manifest without asking for its parts: by a person's decision only, for a unit
+   * whose store is gone, or whose objects are. Durable when it resolves. Idempotent; E_FORK when
+   * another is there; E_UNAVAILABLE.
+   */
+  close(unit: Unit): Promise<void>;
 }

@@ -2,7 +2,8 @@
  * Owns: where state keeps things: every path below a store's `state/`.
  *
  * | path | what | authoritative |
- * | `state/progress/<sink>/<dataset>/<lineage>/` | progress record | yes |
+ * | `state/progress/<sink>/<dataset>/<lineage>[.<n>]/` | progress record; rebuilt ones have an n | yes |
+ * | `state/receipts/<sink>/<dataset>/<lineage>/` | that something was exported, and the last receipts | evidence |
  * | `state/sinks/` | registry of sinks | yes |
  * | `state/staging/<sink>/` | bytes of parts for destinations without a place of their own | no |
  * | `state/leases/<name>.lock`, `<name>.json` | leases | no |
@@ -16,6 +17,7 @@ import type { DatasetName, Lineage, SinkName, WriterId } from '../src/core/ids.t
 
 const STATE_DIR = 'state';
 const PROGRESS_DIR = 'progress';
+const RECEIPTS_DIR = 'receipts';
 const SINKS_DIR = 'sinks';
 const STAGING_DIR = 'staging';
 const LEASES_DIR = 'leases';
@@ -32,15 +34,33 @@ export function stateDir(root: string): string {
  */
 export async function makeStateDirs(fs: DurableFs, root: string): Promise<string> {
   const state = await mkdirDurable(fs, root, STATE_DIR);
-  for (const name of [PROGRESS_DIR, SINKS_DIR, STAGING_DIR, LEASES_DIR]) {
+  for (const name of [PROGRESS_DIR, RECEIPTS_DIR, SINKS_DIR, STAGING_DIR, LEASES_DIR]) {
     await mkdirDurable(fs, state, name);
   }
   return state;
 }
 
-/** Names of a progress record's directory below the state directory. */
-export function progressNames(sink: SinkName, dataset: DatasetName, lineage: Lineage): string[] {
-  return [PROGRESS_DIR, sink, dataset, lineage];
+/** Names, below the state directory, of the directory with all progress records of a dataset. */
+export function progressNames(sink: SinkName, ...dataset: readonly DatasetName[]): string[] {
+  return [PROGRESS_DIR, sink, ...dataset];
+}
+
+/** Name of the n-th progress record of a lineage; 1 is the first, the others were rebuilt. */
+export function progressName(lineage: Lineage, number: number): string {
+  return number === 1 ? lineage : `${lineage}.${number}`;
+}
+
+/** What `progressName` made a name of, or undefined for any other name. */
+export function parseProgressName(
+  name: string,
+): { readonly lineage: string; readonly number: number } | undefined {
+  const [, lineage, number] = /^([0-9a-f-]{36})(?:\.([1-9]\d{0,8}))?$/.exec(name) ?? [];
+  return lineage === undefined ? undefined : { lineage, number: Number(number ?? 1) };
+}
+
+/** Names, below the state directory, of the directory with the receipts of a sink. */
+export function receiptsNames(sink: SinkName, ...more: readonly string[]): string[] {
+  return [RECEIPTS_DIR, sink, ...more];
 }
 
 export function registryDir(state: string): string {

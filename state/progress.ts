@@ -9,13 +9,21 @@
  * | intent (open unit set) | the unit is replayed exactly as written |
  * | advance (receipt, watermark, perhaps the next intent) | the unit is exported |
  * | park | the sink waits for a person |
+ * | first version in a directory of its own (rebuilt) | the record; what is linked to the old one counts for nobody |
  *
  * llp/0015
  */
 import { z } from 'zod';
-import { mkdirDurable } from '../src/core/durable-fs.ts';
+import { mkdirDurable, readdirIfAny } from '../src/core/durable-fs.ts';
 import type { DurableFs } from '../src/core/durable-fs.ts';
-import { SEQ_ZERO, toDatasetName, toLineage, toSeq, toSinkName } from '../src/core/ids.ts';
+import {
+  SEQ_ZERO,
+  isDatasetName,
+  toDatasetName,
+  toLineage,
+  toSeq,
+  toSinkName,
+} from '../src/core/ids.ts';
 import type { DatasetName, Lineage, Seq, SinkName } from '../src/core/ids.ts';
 import { invariant } from '../src/core/invariant.ts';
 import { jsonRecordFormat } from '../src/core/json-record.ts';
@@ -23,7 +31,7 @@ import type { Random } from '../src/core/random.ts';
 import { unitFromJson, unitToJson } from '../src/core/unit.ts';
 import type { Unit } from '../src/core/unit.ts';
 import { VersionedRecord } from '../src/core/versioned-record.ts';
-import { progressNames } from './layout.ts';
+import { parseProgressName, progressName, progressNames } from './layout.ts';
 import { addDigests, digestFromHex, digestHex } from '../src/codec/content-digest.ts';
 
 export interface Parked {
@@ -31,6 +39,8 @@ export interface Parked {
   /** What a person should run. */
   readonly hint: string;
   readonly sinceMs: number;
+  /** What was found, in one word of engine/identity: which choices there are follows from it. */
+  readonly why?: string | undefined;
 }
 
 export interface Progress {
@@ -61,7 +71,14 @@ const progressJson = z.strictObject({
   exportedRows: digits,
   open: z.unknown().optional(),
   receipt: z.unknown().optional(),
-  parked: z.strictObject({ reason: z.string(), hint: z.string(), sinceMs: z.number() }).optional(),
+  parked: z
+    .strictObject({
+      reason: z.string(),
+      hint: z.string(),
+      sinceMs: z.number(),
+      why: z.string().optional(),
+    })
+    .optional(),
 });
 
 export const progressFormat = jsonRecordFormat<Progress>({
@@ -100,16 +117,73 @@ export interface ProgressKey {
   readonly lineage: Lineage;
 }
 
-/** The record of `key` below `state` (the store's state directory), its directory made durable. */
+/**
+ * The record of `key` below `state` (the store's state directory), its directory made durable: the
+ * newest one, or the one with this number.
+ */
 export async function openProgress(
   fs: DurableFs,
   state: string,
-  key: ProgressKey,
+  key: ProgressKey & { readonly number?: number },
   random: Random,
 ): Promise<ProgressRecord> {
-  const names = progressNames(key.sink, key.dataset, key.lineage);
-  const dir = await mkdirDurable(fs, state, ...names);
+  const names = progressNames(key.sink, key.dataset);
+  const last = key.number ?? (await progressNumbers(fs, state, key)).at(-1) ?? 1;
+  const dir = await mkdirDurable(fs, state, ...names, progressName(key.lineage, last));
   return new VersionedRecord(fs, dir, progressFormat, random);
+}
+
+/**
+ * Numbers of the records there are of `key`, ascending. The highest one counts: a record that was
+ * rebuilt has a directory of its own, where whoever slept over it cannot link (protocol model B2).
+ */
+export async function progressNumbers(
+  fs: DurableFs,
+  state: string,
+  key: ProgressKey,
+): Promise<number[]> {
+  const known = await knownRecords(fs, state, key.sink, key.dataset);
+  return known.filter(({ lineage }) => lineage === key.lineage).map(({ number }) => number);
+}
+
+/** Lineages of `dataset` a sink has a record of, each once. */
+export async function knownLineages(
+  fs: DurableFs,
+  state: string,
+  sink: SinkName,
+  dataset: DatasetName,
+): Promise<Lineage[]> {
+  const known = await knownRecords(fs, state, sink, dataset);
+  return [...new Set(known.map(({ lineage }) => toLineage(lineage)))];
+}
+
+/** Datasets under which a sink has a record of `lineage`: several when a table was moved or copied. */
+export async function exportedNames(
+  fs: DurableFs,
+  state: string,
+  sink: SinkName,
+  lineage: Lineage,
+): Promise<DatasetName[]> {
+  const names = await readdirIfAny(fs, [state, ...progressNames(sink)].join('/'));
+  const exported: DatasetName[] = [];
+  for (const dataset of names.filter(isDatasetName)) {
+    const known = await knownRecords(fs, state, sink, dataset);
+    if (known.some((each) => each.lineage === lineage)) exported.push(dataset);
+  }
+  return exported;
+}
+
+async function knownRecords(
+  fs: DurableFs,
+  state: string,
+  sink: SinkName,
+  dataset: DatasetName,
+): Promise<{ readonly lineage: string; readonly number: number }[]> {
+  const names = await readdirIfAny(fs, [state, ...progressNames(sink, dataset)].join('/'));
+  return names
+    .map(parseProgressName)
+    .filter((name) => name !== undefined)
+    .sort((a, b) => a.number - b.number);
 }
 
 /** Where a sink begins: before the first row. */
@@ -145,8 +219,14 @@ export function withOpenUnit(progress: Progress, unit: Unit): Progress {
 export function advance(progress: Progress, next: Unit | undefined): Progress {
   const unit = progress.open;
   invariant(unit !== undefined, 'only an open unit advances');
+  const advanced = passed(progress, unit);
+  return next === undefined ? advanced : withIntent(advanced, next);
+}
+
+/** The record behind a unit that is at its destination whole. */
+export function passed(progress: Progress, unit: Unit): Progress {
   assertTiles(progress, unit);
-  const advanced: Progress = {
+  return {
     ...progress,
     watermark: unit.through,
     chain: unit.chain,
@@ -154,7 +234,6 @@ export function advance(progress: Progress, next: Unit | undefined): Progress {
     open: undefined,
     receipt: unit,
   };
-  return next === undefined ? advanced : withIntent(advanced, next);
 }
 
 /** Parking is a version too, so that a paused process cannot park a sink that has moved on. */

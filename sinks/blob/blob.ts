@@ -46,11 +46,13 @@ export function createBlobSink(options: BlobSinkOptions): Sink {
     type,
     destination,
     staging,
-    claim: (owner) => claim(place, destination, owner),
+    claim: (owner, known) => claim({ place, destination, owner }, known),
+    stands: (owner, receipt) => stands({ place, destination, owner }, receipt),
     lookup: (dataset, lineage, after) => lookup(place, { dataset, lineage, after }),
     announce: (unit) => announce(place, unit),
     deliver: (unit, index, staged) => deliver(place, unit, index, staged),
     complete: (unit) => complete(place, unit),
+    close: (unit) => close(place, unit),
   };
 }
 
@@ -67,20 +69,55 @@ interface UnitStart {
   readonly after: Seq;
 }
 
-async function claim(place: Place, destination: string, owner: string): Promise<void> {
-  const { store, prefix } = place;
-  await store.prepare();
+interface Claim {
+  readonly place: Place;
+  readonly destination: string;
+  readonly owner: string;
+}
+
+async function claim(claimed: Claim, known: 'known' | undefined): Promise<void> {
+  const { store, prefix } = claimed.place;
   const key = ownerKey(prefix);
-  if ((await store.putIfAbsent(key, encodeOwner(owner))) === 'created') return;
-  const bytes = defined(await store.read(key), `the owner file stays: ${key}`);
-  const found = decodeOwner(bytes, `${store.place}/${key}`);
+  if (known !== undefined && (await store.peek(key)) === undefined) throw emptied(claimed, key);
+  await store.prepare();
+  if ((await store.putIfAbsent(key, encodeOwner(claimed.owner))) === 'created') return;
+  assertOwner(claimed, defined(await store.read(key), `the owner file stays: ${key}`));
+}
+
+async function stands(claimed: Claim, receipt: Unit | undefined): Promise<void> {
+  const { place } = claimed;
+  const key = ownerKey(place.prefix);
+  const bytes = await place.store.peek(key);
+  if (bytes === undefined) throw emptied(claimed, key);
+  assertOwner(claimed, bytes);
+  if (receipt === undefined) return;
+  const manifest = keyOf(place, 'unit', receipt);
+  if ((await place.store.sizeOf(manifest)) === undefined) throw emptied(claimed, manifest);
+}
+
+function assertOwner({ place, destination, owner }: Claim, bytes: Uint8Array): void {
+  const file = `${place.store.place}/${ownerKey(place.prefix)}`;
+  const found = decodeOwner(bytes, file);
   if (found === owner) return;
   throw new HypError(
     'E_FORK',
     `${destination} belongs to ${found}; sink ${place.name} is ${owner}`,
     {
-      hint: `Give sink ${place.name} a path or prefix of its own. If ${found} is gone for good, remove ${store.place}/${key} and run again.`,
+      hint: `Give sink ${place.name} a path or prefix of its own. If ${found} is gone for good, remove ${file} and run again.`,
       details: { destination, found, owner },
+    },
+  );
+}
+
+/** What was delivered has left its mark there; without it this is another place, or an emptied one. */
+function emptied({ place, destination }: Claim, key: string): HypError {
+  const { name, store } = place;
+  return new HypError(
+    'E_PARKED',
+    `${destination} has no ${key}, but sink ${name} has delivered there: it is not mounted, or was emptied`,
+    {
+      hint: `Nothing was sent. Mount or restore ${store.place}: the sink goes on by itself. If what it held was taken away on purpose, \`hyp sink resolve ${name} --delivered\`; to send everything again, \`hyp sink resolve ${name} --again\`.`,
+      details: { destination, key },
     },
   );
 }
@@ -180,6 +217,12 @@ async function complete(place: Place, unit: Unit): Promise<void> {
   }
   const manifest = encodeUnitFile('unit', unit);
   const outcome = await store.putIfAbsent(keyOf(place, 'unit', unit), manifest);
+  if (outcome === 'exists') await completed(place, unit);
+}
+
+async function close(place: Place, unit: Unit): Promise<void> {
+  const manifest = encodeUnitFile('unit', unit);
+  const outcome = await place.store.putIfAbsent(keyOf(place, 'unit', unit), manifest);
   if (outcome === 'exists') await completed(place, unit);
 }
 

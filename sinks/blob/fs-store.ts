@@ -112,6 +112,11 @@ export class FsBlobStore implements BlobStore {
     });
   }
 
+  async peek(key: string): Promise<Uint8Array | undefined> {
+    const path = this.#pathOf(key);
+    return this.#guard('read', path, () => readFileIfAny(this.#fs, path));
+  }
+
   async sizeOf(key: string): Promise<number | undefined> {
     const path = this.#pathOf(key);
     return this.#guard('look at', path, async () => {

@@ -25,6 +25,8 @@ export interface BlobStore {
   putIfAbsent(key: string, body: Uint8Array | StagedPart): Promise<'created' | 'exists'>;
   /** A small object, or undefined when there is none. What it answers is durable. */
   read(key: string): Promise<Uint8Array | undefined>;
+  /** As `read`, but what it answers may not be durable: only to see whether something is gone. */
+  peek(key: string): Promise<Uint8Array | undefined>;
   /** Size in bytes, or undefined when there is no object. */
   sizeOf(key: string): Promise<number | undefined>;
   /** Reads an object of any size in bounded memory. What it answers is durable. */

@@ -13,7 +13,7 @@
  * Not its job: what a value means, and what to do after a conflict (decide again from the start).
  * llp/0002
  */
-import { HypError, systemCode } from './errors.ts';
+import { HypError, isHypError, systemCode } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import {
   createSynced,
@@ -95,6 +95,20 @@ export class VersionedRecord<T> {
     for (const version of await this.#versions()) {
       const head = await this.#read(version);
       if (head !== undefined) heads.push(head);
+    }
+    return heads;
+  }
+
+  /** As `kept`, without the versions that are damaged: evidence of what the record once said. */
+  async survivors(): Promise<RecordHead<T>[]> {
+    const heads: RecordHead<T>[] = [];
+    for (const version of await this.#versions()) {
+      try {
+        const head = await this.#read(version);
+        if (head !== undefined) heads.push(head);
+      } catch (error) {
+        if (!isHypError(error, 'E_CORRUPT')) throw error;
+      }
     }
     return heads;
   }

@@ -35,13 +35,16 @@ export function readMetadata(bytes: Uint8Array, path: string): TableMetadata {
   return decoded(parseText(bytes, path), path).value;
 }
 
+/** The version a metadata file's name stands for, or undefined for any other file. */
+export function versionOfName(name: string): number | undefined {
+  const digits = FILE_NAME.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** Files `v<N>.metadata.json` for a VersionedRecord. */
 export const tableMetadataFormat: RecordFormat<TableMetadata> = {
   fileName: (version) => `v${version}.metadata.json`,
-  parseName: (name) => {
-    const digits = FILE_NAME.exec(name)?.[1];
-    return digits === undefined ? undefined : Number(digits);
-  },
+  parseName: versionOfName,
   encode: (value, link, version) => {
     const json = { [SEAL_MEMBER]: SEAL_PLACEHOLDER, ...metadataToJson(value, link, version) };
     return sealBytes(Buffer.from(stringifyJson(json)));

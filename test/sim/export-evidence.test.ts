@@ -5,7 +5,6 @@
  */
 import { expect, test } from 'vitest';
 import type { SinkConfig } from '../../src/config/config.ts';
-import type { DurableFs } from '../../src/core/durable-fs.ts';
 import { toDatasetName, toLineage, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { openEngine } from '../../src/engine/open.ts';
@@ -14,16 +13,8 @@ import { advance, openProgress, withOpenUnit } from '../../state/progress.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { interceptFs, systemError } from '../support/intercept-fs.ts';
 import { ManualClock, seededRandom } from '../support/random.ts';
-import {
-  OUT,
-  ROOT,
-  World,
-  configOf,
-  dies,
-  everybodyLives,
-  exportedRows,
-  tableRows,
-} from '../support/world.ts';
+import { copyTree, removeTree, sentIds } from '../support/trees.ts';
+import { OUT, ROOT, World, configOf, dies, everybodyLives, tableRows } from '../support/world.ts';
 
 const LONG = 240_000;
 const EVENTS = toDatasetName('events');
@@ -33,28 +24,6 @@ const leases = everybodyLives;
 /** At most `rows` rows a unit, so that a few rows make several. */
 function unitsOf(rows: number): Partial<SinkConfig> {
   return { rotate: { rows, bytes: 1e9, intervalMs: 1 } };
-}
-
-async function copyTree(fs: DurableFs, from: string, to: string): Promise<void> {
-  await fs.mkdir(to);
-  for (const name of await fs.readdir(from)) {
-    const kind = (await fs.stat(`${from}/${name}`))?.kind;
-    if (kind === 'directory') await copyTree(fs, `${from}/${name}`, `${to}/${name}`);
-    else await fs.link(`${from}/${name}`, `${to}/${name}`);
-  }
-}
-
-async function removeTree(fs: DurableFs, path: string): Promise<void> {
-  for (const name of await fs.readdir(path)) {
-    const child = `${path}/${name}`;
-    if ((await fs.stat(child))?.kind === 'directory') await removeTree(fs, child);
-    else await fs.unlink(child);
-  }
-  await fs.rmdir(path);
-}
-
-async function sentIds(fs: DurableFs): Promise<number[]> {
-  return (await exportedRows(fs)).map((row) => row.id).sort((a, b) => a - b);
 }
 
 /** Two exports of three rows, all of the spool trimmed, then the second commit is taken back. */
@@ -135,12 +104,20 @@ test('a copy of a store that went its own way is parked, its rows are not taken 
   expect(await sentIds(world.disk)).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('a table that went back is told of, before and after it has grown again', async () => {
+test.each([
+  [0, 'ends at seq 3'],
+  [4, 'is another row by now'],
+])('a table that went back and got %d rows since parks the sink', async (rows, why) => {
   const world = await tableThatWentBack();
   const engine = await world.open({ leases });
-  expect(await failuresOf(engine)).toContain('ends at seq 3');
-  await engine.append('events', [{ id: 100 }, { id: 101 }, { id: 102 }, { id: 103 }]);
-  expect(await failuresOf(engine)).toContain('is another row by now');
+  await engine.append(
+    'events',
+    Array.from({ length: rows }, (_, at) => ({ id: 100 + at })),
+  );
+  const { exported } = await engine.tick();
+  expect(exported).toMatchObject([{ state: 'parked', watermark: 6n }]);
+  expect(exported[0]?.problem).toContain(why);
+  expect(exported[0]?.problem).toContain('rolled back');
   expect(await sentIds(world.disk)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 

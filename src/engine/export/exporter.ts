@@ -5,29 +5,30 @@
  * Mutable: retry delays and what was learned of ages, which may be lost at any time.
  * llp/0008
  */
-import { HypError, isHypError } from '../../core/errors.ts';
+import { isHypError } from '../../core/errors.ts';
 import type { DatasetName, Seq } from '../../core/ids.ts';
-import { toLineage, toSeq } from '../../core/ids.ts';
+import { toSeq } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
 import type { Unit, UnitEncoder } from '../../core/unit.ts';
 import { INGESTED_AT_COLUMN, columnNamed } from '../../codec/columns.ts';
 import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
-import { advance, beginProgress, openProgress, park, withIntent } from '../../../state/progress.ts';
-import type { Parked, Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
+import { advance, park, withIntent } from '../../../state/progress.ts';
+import type { Parked, Progress } from '../../../state/progress.ts';
+import { keepReceipt } from '../../../state/receipts.ts';
 import { planScan } from '../../../storage/scan/plan.ts';
 import { scan } from '../../../storage/scan/scan.ts';
-import type { TableHead } from '../../../storage/table.ts';
 import type { ExportReport, SinkState, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { exportDue, retryDelayMs } from './due.ts';
 import type { DueDecision } from './due.ts';
-import { assertContinues } from './history.ts';
 import { encodeNewUnit } from './new-unit.ts';
-import type { FreshUnit, UnitSource } from './new-unit.ts';
+import type { FreshUnit } from './new-unit.ts';
 import { ENCODER_VERSION } from './part-encoder.ts';
 import { runUnit } from './run-unit.ts';
+import { Standing } from '../identity/standing.ts';
+import type { Work } from '../identity/standing.ts';
 
 /** A sink that waits for a person, or has nothing to do, is looked at again this often. */
 const IDLE_MS = 60_000;
@@ -41,28 +42,22 @@ interface Retry {
   readonly reason: string;
 }
 
-/** Everything one step works on. */
-interface Work {
-  readonly source: UnitSource;
-  readonly record: ProgressRecord;
-  readonly progress: Progress;
-  readonly base: RecordHead<Progress> | undefined;
-}
-
 export class Exporter {
   readonly #context: EngineContext;
   readonly #config: SinkConfig;
   readonly #sink: Sink;
-  /** By dataset and lineage: a table's directory that was copied is another dataset's, too. */
-  readonly #records = new Map<string, ProgressRecord>();
+  readonly #owner: string;
+  readonly #standing: Standing;
   readonly #fresh = new Map<DatasetName, FreshUnit>();
   readonly #retries = new Map<DatasetName, Retry>();
   readonly #oldest = new Map<DatasetName, { readonly watermark: Seq; readonly atMs: number }>();
 
-  constructor(context: EngineContext, config: SinkConfig, sink: Sink) {
+  constructor(context: EngineContext, config: SinkConfig, at: { sink: Sink; owner: string }) {
     this.#context = context;
     this.#config = config;
-    this.#sink = sink;
+    this.#sink = at.sink;
+    this.#owner = at.owner;
+    this.#standing = new Standing(context, at.sink);
   }
 
   /**
@@ -71,8 +66,11 @@ export class Exporter {
    * concerns the destination (the report says it); E_CORRUPT, E_FOREIGN of the table pass through.
    */
   async step(dataset: DatasetName, options: { wait: boolean }): Promise<Step<ExportReport>> {
-    const work = await this.#load(dataset);
-    if (work === undefined) return { report: undefined, waitMs: IDLE_MS };
+    const stands = await this.#standing.of(dataset);
+    if (stands.kind === 'nothing') return { report: undefined, waitMs: IDLE_MS };
+    const { work } = stands;
+    if (stands.kind === 'conflict') return this.#answer(work.progress, 0);
+    if (stands.kind === 'park') return this.#park(work, stands);
     if (work.progress.parked !== undefined) return this.#answer(work.progress, IDLE_MS);
     const retry = this.#retries.get(dataset);
     const nowMs = this.#context.clock.monotonicMs();
@@ -97,7 +95,7 @@ export class Exporter {
 
   /** The progress of `dataset` as it stands, for status; undefined before its first row. */
   async progress(dataset: DatasetName): Promise<Progress | undefined> {
-    return (await this.#load(dataset))?.progress;
+    return this.#standing.progress(dataset);
   }
 
   stateOf(progress: Progress): { state: SinkState; problem: string | undefined } {
@@ -128,42 +126,19 @@ export class Exporter {
     return 0;
   }
 
-  async #load(dataset: DatasetName): Promise<Work | undefined> {
-    const table = this.#context.table(dataset);
-    let head = await table.load();
-    if (head === undefined) return undefined;
-    const lineage = toLineage(head.value.hyp.lineage);
-    const key = { sink: this.#sink.name, dataset, lineage };
-    const record = await this.#recordOf(key);
-    const base = await record.load();
-    const progress = base?.value ?? beginProgress(key);
-    if (isBehind(head, progress)) head = (await table.load()) ?? head;
-    assertNotBehind(head, progress);
-    const source = { table, head, sink: this.#sink, observe: this.#context.observe };
-    return { source, record, progress, base };
-  }
-
-  async #recordOf(key: ProgressKey): Promise<ProgressRecord> {
-    const name = `${key.dataset}/${key.lineage}`;
-    const known = this.#records.get(name);
-    if (known !== undefined) return known;
-    const { fs, state, random } = this.#context;
-    const record = await openProgress(fs, state, key, random);
-    this.#records.set(name, record);
-    return record;
-  }
-
   async #exportOnce(work: Work, wait: boolean): Promise<Step<ExportReport>> {
     const { record, progress } = work;
     let base = work.base;
     if (progress.open === undefined) {
       const due = await this.#due(work, wait);
       if (due.label === 'wait') return this.#answer(progress, due.waitMs);
-      await assertContinues(work.source, progress);
+      await this.#sink.stands(this.#owner, progress.receipt);
       const { unit } = await this.#encode(work, due.through);
       const linked = await record.append(base, withIntent(progress, unit));
       if (linked.kind === 'conflict') return this.#answer(progress, 0);
       base = linked.head;
+    } else {
+      await this.#sink.stands(this.#owner, progress.receipt);
     }
     const open = defined(base, 'an open unit is in a record');
     const outcome = await runUnit(work.source, record, open, this.#takeFresh(progress.dataset));
@@ -176,6 +151,10 @@ export class Exporter {
         return this.#retry(open.value, outcome.reason, outcome.afterMs);
       case 'park':
         return this.#park({ ...work, progress: outcome.head.value, base: outcome.head }, outcome);
+      case 'fork': {
+        const forked = { ...work, progress: outcome.head.value, base: outcome.head };
+        return this.#park(forked, await this.#standing.forked(forked, outcome.reason));
+      }
     }
   }
 
@@ -189,8 +168,11 @@ export class Exporter {
     const advanced = advance(head.value, undefined);
     const after = { ...work, progress: advanced };
     const { next, waitMs } = await this.#next(after, wait);
+    await work.source.announced?.(head.value);
     const linked = await work.record.append(head, advance(head.value, next?.unit));
     if (linked.kind === 'conflict') return this.#answer(head.value, 0);
+    const { fs, state, random } = this.#context;
+    await keepReceipt(fs, state, linked.head.value, random.uuid());
     this.#retries.delete(unit.dataset);
     await this.#sink.staging.clear(unit.dataset, unit.through);
     this.#context.observe({
@@ -278,7 +260,8 @@ export class Exporter {
 
   async #park(work: Work, why: Omit<Parked, 'sinceMs'>): Promise<Step<ExportReport>> {
     const { clock, observe } = this.#context;
-    const parked = { reason: why.reason, hint: why.hint, sinceMs: clock.nowMs() };
+    const { reason, hint } = why;
+    const parked = { reason, hint, sinceMs: clock.nowMs(), why: why.why };
     const linked = await work.record.append(work.base, park(work.progress, parked));
     if (linked.kind === 'conflict') return this.#answer(work.progress, 0);
     const facts = { sink: this.#sink.name, dataset: work.progress.dataset, reason: why.reason };
@@ -295,26 +278,6 @@ export class Exporter {
     const report = { sink, dataset, watermark, ...done, ...this.stateOf(progress) };
     return { report, waitMs };
   }
-}
-
-/** True also when another process committed and exported since `head` was read: read it again. */
-function isBehind(head: TableHead, progress: Progress): boolean {
-  return (progress.open?.through ?? progress.watermark) > head.value.hyp.maxSeq;
-}
-
-/** The table's largest seq never falls: a record above it proves that the table went back. */
-function assertNotBehind(head: TableHead, progress: Progress): void {
-  if (!isBehind(head, progress)) return;
-  const reached = progress.open?.through ?? progress.watermark;
-  const { maxSeq } = head.value.hyp;
-  throw new HypError(
-    'E_FORK',
-    `${progress.dataset} ends at seq ${maxSeq}, but ${progress.sink} has exported through ${reached}`,
-    {
-      hint: 'The table was rolled back or replaced. Nothing was sent; put the newer table back.',
-      details: { dataset: progress.dataset, sink: progress.sink, maxSeq: toSeq(maxSeq) },
-    },
-  );
 }
 
 function unitFacts(sink: Sink, unit: Unit): Record<string, string | number> {

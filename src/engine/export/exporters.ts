@@ -3,7 +3,7 @@
  * destinations before their first step.
  * llp/0008
  */
-import { HypError, problemText } from '../../core/errors.ts';
+import { HypError, isHypError, problemText } from '../../core/errors.ts';
 import type { DatasetName, SinkName } from '../../core/ids.ts';
 import type { HypConfig, SinkConfig } from '../../config/config.ts';
 import { createFsSink } from '../../../sinks/fs.ts';
@@ -15,6 +15,7 @@ import {
   registeredSinks,
   registration,
 } from '../../../state/registry.ts';
+import { hasExported } from '../../../state/receipts.ts';
 import type { RegisteredSink, Registration } from '../../../state/registry.ts';
 import type { ExportReport, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
@@ -72,7 +73,7 @@ export class Exporters {
         fs,
         random,
       });
-      const exporter = new Exporter(context, each, sink);
+      const exporter = new Exporter(context, each, { sink, owner: this.ownerOf(each.name) });
       this.#sinks.set(each.name, {
         config: each,
         sink,
@@ -81,6 +82,11 @@ export class Exporters {
         refused: undefined,
       });
     }
+  }
+
+  /** How a sink of this store is called at its destination. */
+  ownerOf(name: SinkName): string {
+    return `${this.#storeId}/${name}`;
   }
 
   names(): readonly SinkName[] {
@@ -116,7 +122,14 @@ export class Exporters {
     if (gate === 'paused') return exporter.paused(dataset);
     if (gate === 'forgotten') throw forgotten(name);
     await this.#makeReady(configured);
-    return exporter.step(dataset, options);
+    try {
+      return await exporter.step(dataset, options);
+    } catch (error) {
+      // The destination is another one by now: it has to be claimed again, and shows as refused.
+      if (isHypError(error, 'E_PARKED'))
+        Object.assign(configured, { ready: false, refused: error });
+      throw error;
+    }
   }
 
   /** True when a person has paused `name`. Changes nothing. E_CORRUPT for a damaged registry. */
@@ -161,7 +174,9 @@ export class Exporters {
     const refused = this.#refused(entry, await registerSink(this.#registry, entry));
     if (refused !== undefined) throw refused;
     try {
-      await sink.claim(this.ownerOf(sink.name));
+      const { fs, state } = this.#context;
+      const known = (await hasExported(fs, state, sink.name)) ? 'known' : undefined;
+      await sink.claim(this.ownerOf(sink.name), known);
     } catch (error) {
       configured.refused = error;
       throw error;

@@ -9,26 +9,19 @@
  * data file. Not its job: what the destination knows (run-unit).
  * llp/0008
  */
-import { HypError } from '../../core/errors.ts';
 import { toSeq } from '../../core/ids.ts';
 import type { Progress } from '../../../state/progress.ts';
 import { planScan } from '../../../storage/scan/plan.ts';
 import type { UnitSource } from './new-unit.ts';
 
-/** E_FORK when the commit that the last receipt names is not the one that holds its last row. */
-export async function assertContinues(source: UnitSource, progress: Progress): Promise<void> {
+/** False when the commit that the last receipt names is not the one that holds its last row. */
+export async function continues(
+  source: Pick<UnitSource, 'table' | 'head'>,
+  progress: Progress,
+): Promise<boolean> {
   const last = progress.receipt?.commits.at(-1);
-  if (last?.through !== progress.watermark) return;
+  if (last?.through !== progress.watermark) return true;
   const { table, head } = source;
   const [file] = await planScan(table, head, toSeq(last.through - 1n), last.through);
-  if (file === undefined || String(file.snapshotId) === last.commitId) return;
-  const { dataset, sink, watermark } = progress;
-  throw new HypError(
-    'E_FORK',
-    `seq ${watermark} of ${dataset}, which ${sink} has exported, is another row by now`,
-    {
-      hint: 'The table was rolled back or replaced. Nothing was sent; put the newer table back.',
-      details: { dataset, sink, watermark },
-    },
-  );
+  return file === undefined || String(file.snapshotId) === last.commitId;
 }

@@ -29,6 +29,8 @@ export interface UnitSource {
   readonly head: TableHead;
   readonly sink: Sink;
   readonly observe: Observe;
+  /** Told when the plan of a unit is at the destination, before its first part leaves. */
+  readonly announced?: (progress: Progress) => Promise<void>;
 }
 
 export interface NewUnit {

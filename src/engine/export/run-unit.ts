@@ -36,7 +36,9 @@ export type UnitOutcome =
       readonly head: RecordHead<Progress>;
       readonly reason: string;
       readonly hint: string;
-    };
+    }
+  /** The destination has other rows of this lineage (I10). */
+  | { readonly kind: 'fork'; readonly head: RecordHead<Progress>; readonly reason: string };
 
 interface OpenUnit {
   readonly source: UnitSource;
@@ -64,6 +66,7 @@ export async function runUnit(
   const action = unitAction(unit, await source.sink.announce(unit));
   switch (action.label) {
     case 'fresh':
+      await source.announced?.(head.value);
       return deliverParts(open);
     case 'delivered':
       return { kind: 'delivered', head };
@@ -144,8 +147,7 @@ async function completeUnit({ source, head, unit }: OpenUnit): Promise<UnitOutco
     await source.sink.complete(unit);
   } catch (error) {
     if (!isHypError(error, 'E_FORK')) throw error;
-    const hint = error.hint ?? 'Find out which store is the right one before going on.';
-    return { kind: 'park', head, reason: error.message, hint };
+    return { kind: 'fork', head, reason: error.message };
   }
   return { kind: 'delivered', head };
 }
@@ -179,10 +181,10 @@ function failed(open: OpenUnit, index: number, delivery: Delivery): UnitOutcome 
 }
 
 function fork(head: RecordHead<Progress>, unit: Unit, reason: string): UnitOutcome {
+  const where = `after seq ${unit.after} of ${unit.dataset}`;
   return {
-    kind: 'park',
+    kind: 'fork',
     head,
-    reason: `the destination knows another history after seq ${unit.after} of ${unit.dataset}: ${reason}`,
-    hint: 'Nothing was overwritten. Find out which store is the right one before going on.',
+    reason: `the destination knows another history ${where}: ${reason}`,
   };
 }

@@ -25,6 +25,7 @@ import type { Move, Positions } from '../../../storage/positions/positions.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import { appendLeasePath } from '../../../state/layout.ts';
 import type { EngineContext } from '../context.ts';
+import { settleTable } from '../identity/directory.ts';
 
 /** Rows of one commit and the sources they move; at most LIMITS.batchRows and batchBytes. */
 export interface DueRows {
@@ -79,6 +80,7 @@ async function commitUnderLease(
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const base = await table.load();
     try {
+      if ((await settleTable(context, table, base)) === 'conflict') continue;
       const result = await commitOnce(context, table, base, findDue);
       if (result !== 'conflict') return result;
     } catch (error) {

@@ -2,7 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { toDatasetName, toLineage, toSinkName } from '../../../src/core/ids.ts';
 import type { DurableFs } from '../../../src/core/durable-fs.ts';
-import { makeStateDirs, progressNames, registryDir, stagingDir } from '../../../state/layout.ts';
+import {
+  makeStateDirs,
+  parseProgressName,
+  progressName,
+  progressNames,
+  registryDir,
+  stagingDir,
+} from '../../../state/layout.ts';
 import { changeSink } from '../../../state/registry-change.ts';
 import { openRegistry, registerSink, registeredSinks } from '../../../state/registry.ts';
 import type { RegisteredSink } from '../../../state/registry.ts';
@@ -125,13 +132,18 @@ describe('the registry', () => {
 describe('the layout of state', () => {
   it('has a place for each record, below the state directory', async () => {
     const lineage = toLineage('01234567-89ab-4cde-8f01-23456789abcd');
-    expect(progressNames(archive.name, toDatasetName('requests'), lineage).join('/')).toBe(
-      `progress/archive/requests/${lineage}`,
-    );
+    const names = progressNames(archive.name, toDatasetName('requests'));
+    expect(names.join('/')).toBe('progress/archive/requests');
+    for (const number of [1, 2, 17]) {
+      expect(parseProgressName(progressName(lineage, number))).toEqual({ lineage, number });
+    }
+    expect(progressName(lineage, 1)).toBe(lineage);
+    expect(parseProgressName(`${lineage}.tmp`)).toBeUndefined();
     expect(stagingDir('/s/state', archive.name)).toBe('/s/state/staging/archive');
     const disk = await newStore();
     await makeStateDirs(disk, '/store');
     disk.crash(LOSE_ALL);
-    expect(await disk.readdir('/store/state')).toEqual(['leases', 'progress', 'sinks', 'staging']);
+    const places = ['leases', 'progress', 'receipts', 'sinks', 'staging'];
+    expect(await disk.readdir('/store/state')).toEqual(places);
   });
 });
