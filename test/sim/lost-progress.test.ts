@@ -8,8 +8,9 @@ import type { SinkConfig } from '../../src/config/config.ts';
 import { toDatasetName, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { everyPause } from '../support/fault-fs.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { emptyTree, flipBit, removeTree, sentIds, copyTree } from '../support/trees.ts';
-import { OUT, ROOT, World, everybodyLives } from '../support/world.ts';
+import { OUT, ROOT, World, dies, everybodyLives } from '../support/world.ts';
 
 const LONG = 240_000;
 const leases = everybodyLives;
@@ -87,6 +88,35 @@ test.each(Object.entries(LOSSES))(
     expect(places.length).toBeGreaterThan(30);
   },
 );
+
+test('the watermark does not go back when an exporter that slept over a rebuilt record links its version', async () => {
+  const world = new World();
+  const writer = await world.open({ leases });
+  await world.append(writer, 5);
+  await writer.flush();
+  const other = await world.open({ leases });
+  const process = world.disk.process();
+  let links = 0;
+  const fs = interceptFs(process, async (step, run) => {
+    if (step.op !== 'link' || !/\/progress\/.*\/v\d+\.json$/.test(step.to ?? '')) return run();
+    if (++links === 2) {
+      await other.tick();
+      await world.append(writer, 1);
+      await other.tick();
+      await emptyTree(world.disk, PROGRESS);
+      await other.tick();
+      expect(await watermark(other)).toBe(6n);
+    }
+    const linked = await run();
+    if (links === 2) process.kill();
+    return linked;
+  });
+  await dies(async () => (await world.open({ fs, leases })).tick());
+  expect(links).toBe(2);
+  expect(await watermark(await world.open({ leases }))).toBe(6n);
+  await world.settle();
+  await world.expectWhole();
+});
 
 async function exported(rows: number): Promise<World> {
   const world = new World();
