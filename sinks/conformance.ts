@@ -4,61 +4,28 @@
  * Not its job: power failures and pauses at each step, which need the sink's own disk or network.
  * llp/0009
  */
-import { isHypError } from '../src/core/errors.ts';
-import type { ErrorCode } from '../src/core/errors.ts';
 import { toDatasetName, toSeq } from '../src/core/ids.ts';
 import { defined, invariant } from '../src/core/invariant.ts';
 import { sameUnit } from '../src/core/unit.ts';
 import { sampleUnit, stagePart } from './sample-unit.ts';
 import type { SampleUnit } from './sample-unit.ts';
-import type { Sink } from './sink.ts';
-
-/** A sink as one process has it, and the eyes of somebody who looks at its destination. */
-export interface SinkUnderTest {
-  readonly sink: Sink;
-  /** The object under a final name. */
-  readonly read: (key: string) => Promise<Uint8Array | undefined>;
-  /** Final names, sorted; not what waits beside them. */
-  readonly list: () => Promise<string[]>;
-}
+import {
+  AB,
+  DATASET,
+  LINEAGE,
+  OTHER,
+  OWNER,
+  claimed,
+  deliverAll,
+  refusal,
+  same,
+} from './conformance-steps.ts';
+import type { SinkUnderTest } from './conformance-steps.ts';
 
 export interface SinkCase {
   readonly name: string;
   /** `make` opens one and the same new destination each time, as another process would. */
   readonly run: (make: () => Promise<SinkUnderTest>) => Promise<void>;
-}
-
-const OWNER = 'store-1/archive';
-const { dataset: DATASET, lineage: LINEAGE } = sampleUnit([]).unit;
-
-async function deliverAll(sink: Sink, sample: SampleUnit): Promise<string[]> {
-  const kinds: string[] = [];
-  for (const index of sample.unit.parts.keys()) {
-    const staged = await stagePart(sink, sample, index);
-    kinds.push((await sink.deliver(sample.unit, index, staged)).kind);
-  }
-  return kinds;
-}
-
-async function claimed(make: () => Promise<SinkUnderTest>): Promise<SinkUnderTest> {
-  const made = await make();
-  await made.sink.claim(OWNER);
-  return made;
-}
-
-async function refusal(run: () => Promise<unknown>, ...codes: ErrorCode[]): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    if (isHypError(error, ...codes)) return;
-    throw error;
-  }
-  invariant(false, `refused with ${codes.join(' or ')}`);
-}
-
-function same(found: unknown, expected: unknown, what: string): void {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
-  invariant(left === right, `${what}: ${left}, expected ${right}`);
 }
 
 async function wholeParts({ read }: SinkUnderTest, { unit, bytes }: SampleUnit): Promise<void> {
@@ -70,9 +37,6 @@ async function wholeParts({ read }: SinkUnderTest, { unit, bytes }: SampleUnit):
     );
   }
 }
-
-const AB = sampleUnit(['alpha\n', 'bravo, and more of it\n']);
-const OTHER = sampleUnit(['other\n', 'bravo, and more of it\n']);
 
 const OWNERSHIP: readonly SinkCase[] = [
   {
@@ -94,6 +58,41 @@ const OWNERSHIP: readonly SinkCase[] = [
       await refusal(() => second.sink.claim('store-2/archive'), 'E_FORK');
       same(await first.list(), before, 'names after the refusal');
       await first.sink.claim(OWNER);
+    },
+  },
+  {
+    name: 'a destination that was delivered to before is not claimed again once it is empty',
+    run: async (make) => {
+      const { sink, list } = await make();
+      await refusal(() => sink.claim(OWNER, 'known'), 'E_PARKED');
+      same(await list(), [], 'names after a refused claim');
+      await sink.claim(OWNER);
+      await sink.claim(OWNER, 'known');
+    },
+  },
+  {
+    name: 'it stands while its owner and the last manifest are there, and not without them',
+    run: async (make) => {
+      const { sink } = await make();
+      await refusal(() => sink.stands(OWNER, undefined), 'E_PARKED');
+      await sink.claim(OWNER);
+      await sink.stands(OWNER, undefined);
+      await refusal(() => sink.stands('store-2/archive', undefined), 'E_FORK');
+      await refusal(() => sink.stands(OWNER, AB.unit), 'E_PARKED');
+      await sink.announce(AB.unit);
+      await deliverAll(sink, AB);
+      await sink.complete(AB.unit);
+      await sink.stands(OWNER, AB.unit);
+    },
+  },
+  {
+    name: 'a unit is closed without its parts, once, and never over another',
+    run: async (make) => {
+      const { sink } = await claimed(make);
+      await sink.close(AB.unit);
+      await sink.close(AB.unit);
+      same((await sink.lookup(DATASET, LINEAGE, AB.unit.after)).kind, 'delivered', 'a closed unit');
+      await refusal(() => sink.close(OTHER.unit), 'E_FORK');
     },
   },
 ];

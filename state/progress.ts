@@ -8,7 +8,7 @@
  * | version linked | a crash right after leaves |
  * | intent (open unit set) | the unit is replayed exactly as written |
  * | advance (receipt, watermark, perhaps the next intent) | the unit is exported |
- * | park | the sink waits for a person |
+ * | park, unpark | the sink waits for a person, or no longer |
  * | first version in a directory of its own (rebuilt) | the record; what is linked to the old one counts for nobody |
  *
  * llp/0015
@@ -57,6 +57,8 @@ export interface Progress {
   /** The unit exported last; its receipt is the unit itself. */
   readonly receipt: Unit | undefined;
   readonly parked: Parked | undefined;
+  /** Where the first unit of this lineage starts, when it is not the first row. */
+  readonly origin?: Seq | undefined;
 }
 
 export type ProgressRecord = VersionedRecord<Progress>;
@@ -79,6 +81,7 @@ const progressJson = z.strictObject({
       why: z.string().optional(),
     })
     .optional(),
+  origin: digits.optional(),
 });
 
 export const progressFormat = jsonRecordFormat<Progress>({
@@ -93,6 +96,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
     open: progress.open && unitToJson(progress.open),
     receipt: progress.receipt && unitToJson(progress.receipt),
     parked: progress.parked,
+    origin: progress.origin?.toString(),
   }),
   fromJson: (value) => {
     const json = progressJson.parse(value);
@@ -106,6 +110,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
       open: json.open === undefined ? undefined : unitFromJson(json.open),
       receipt: json.receipt === undefined ? undefined : unitFromJson(json.receipt),
       parked: json.parked,
+      origin: json.origin === undefined ? undefined : toSeq(json.origin),
     };
   },
 });
@@ -239,6 +244,11 @@ export function passed(progress: Progress, unit: Unit): Progress {
 /** Parking is a version too, so that a paused process cannot park a sink that has moved on. */
 export function park(progress: Progress, parked: Parked): Progress {
   return { ...progress, parked };
+}
+
+/** A person has decided: the sink goes on from where the record is. */
+export function unpark(progress: Progress): Progress {
+  return { ...progress, parked: undefined };
 }
 
 /** I6: a unit begins at the watermark, ends after it, and holds each row between once. */

@@ -161,6 +161,24 @@ export interface StoreStatus {
 export type InputFormat = (typeof INPUT_FORMATS)[number];
 export const INPUT_FORMATS = ['ndjson', 'csv', 'tsv', 'json'] as const;
 
+/**
+ * What a person says about a parked sink. restored: the store that sent those rows is gone for good ·
+ * copied: it goes on, and so does this one · delivered: what was taken away from the destination, or
+ * went out under another name, counts as delivered · again: everything from the first row ·
+ * retry: the cause is mended.
+ */
+export type ResolveChoice = 'restored' | 'copied' | 'delivered' | 'again' | 'retry';
+
+/** How a sink goes on with a dataset; durable when it is reported. */
+export interface Resolution {
+  readonly sink: SinkName;
+  readonly dataset: DatasetName;
+  /** Rows of `(0, watermark]` count as exported. */
+  readonly watermark: Seq;
+  /** The lineage it goes on under; a new one after restored and copied. */
+  readonly lineage: Lineage;
+}
+
 export interface BackfillOptions {
   /** Of all files; default: of each by its extension, else by its first bytes. */
   readonly format?: InputFormat | undefined;
@@ -263,6 +281,18 @@ export interface Engine extends Store {
    * it reports is durable when it resolves.
    */
   exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>>;
+  /**
+   * Settles what sink `name` is parked for, by a person's `choice`: for `dataset`, or for each that is
+   * parked for it. restored and copied give the table a new lineage and settle all its sinks. Durable
+   * when it resolves; after a failure nothing is sent until it is called again.
+   * Throws E_USAGE when there is nothing to settle or the choice does not fit, E_PARKED, E_FORK,
+   * E_CONFLICT, E_UNAVAILABLE.
+   */
+  resolveSink(
+    name: SinkName,
+    choice: ResolveChoice,
+    dataset?: DatasetName,
+  ): Promise<readonly Resolution[]>;
   /**
    * Claims the store for one daemon; E_HELD names the holder. Liveness only: losing it is harmless.
    * The answer releases the claim.

@@ -32,6 +32,8 @@ import type {
   ExportReport,
   FlushReport,
   QueryResult,
+  Resolution,
+  ResolveChoice,
   ScanOptions,
   Step,
   StoreStatus,
@@ -43,6 +45,7 @@ import { createContext } from './context.ts';
 import type { EngineContext } from './context.ts';
 import { Exporters } from './export/exporters.ts';
 import { flushDataset } from './flush/flush.ts';
+import { resolveSink } from './identity/resolve.ts';
 import { Ingest } from './ingest.ts';
 import { holdDaemon } from './hold-daemon.ts';
 import { query } from './query.ts';
@@ -241,6 +244,15 @@ class StoreEngine implements Engine {
   async exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>> {
     await this.#context.disk.tend();
     return this.#exporters.step(sink, dataset, { wait: true });
+  }
+
+  async resolveSink(
+    name: SinkName,
+    choice: ResolveChoice,
+    dataset?: DatasetName,
+  ): Promise<readonly Resolution[]> {
+    const datasets = dataset === undefined ? await this.#tableNames() : [dataset];
+    return resolveSink(this.#context, this.#exporters, { name, choice, datasets });
   }
 
   async holdDaemon(): Promise<() => Promise<void>> {

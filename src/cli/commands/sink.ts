@@ -10,6 +10,7 @@ import type { SinkChange, SinkChangeReport } from '../../engine/sink-commands.ts
 import { EXIT } from '../exit-codes.ts';
 import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
+import { addSinkResolve } from './sink-resolve.ts';
 
 async function list(task: Task): Promise<number> {
   const engine = await task.open({ mustExist: true });
@@ -96,6 +97,7 @@ Examples:
 
 export function addSink(program: Command, run: Run): void {
   const sink = program.command('sink').description('the sinks rows are exported to');
+  addSinkResolve(sink, run);
   sink
     .command('list')
     .description('sinks, their state and destination')

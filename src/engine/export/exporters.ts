@@ -139,6 +139,17 @@ export class Exporters {
     return sinkGate(entry, configured?.ready === true) === 'paused';
   }
 
+  /** The sinks that take part in `dataset`, each registered and alone at its destination. */
+  async readyFor(dataset: DatasetName): Promise<Sink[]> {
+    const ready: Sink[] = [];
+    for (const configured of this.#sinks.values()) {
+      if (configured.config.datasets?.includes(dataset) === false) continue;
+      await this.#makeReady(configured);
+      ready.push(configured.sink);
+    }
+    return ready;
+  }
+
   /**
    * Why a sink does not export as it is configured, as far as is known without asking its
    * destination; undefined when nothing is. Changes nothing. E_CORRUPT for a damaged registry.

@@ -55,7 +55,11 @@ export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promi
   const within = files.slice(0, LIMITS.commitsPerUnit);
   const end = within.at(-1)?.max ?? request.through;
   const through = end < request.through ? end : request.through;
-  const encoded = await encode(source, { after, through, encoder, cuts: request.cuts }, () => true);
+  const encoded = await encodeParts(
+    source,
+    { after, through, encoder, cuts: request.cuts },
+    () => true,
+  );
   assertWhole(source.table, after, encoded);
   const chain = addDigests(digestFromHex(progress.chain), encoded.contentDigest);
   const staged = encoded.parts.map((part) => defined(part.staged, 'a new unit stages every part'));
@@ -96,7 +100,7 @@ export async function encodeAgain(
     encoder: unit.encoder,
     cuts: undefined,
   };
-  const encoded = await encode(source, range, (index) => missing.has(index));
+  const encoded = await encodeParts(source, range, (index) => missing.has(index));
   if (digestHex(encoded.contentDigest) !== unit.contentDigest) throw otherRows(unit);
   const parts = unit.parts.map((part, index): Part => {
     const staged = encoded.parts[index]?.staged;
@@ -114,7 +118,8 @@ export async function digestOfRange(source: UnitSource, after: Seq, through: Seq
   return digestHex(digest);
 }
 
-async function encode(
+/** Rows of a range in the parts of a unit; a part that is not `wanted` is counted only. */
+export async function encodeParts(
   source: UnitSource,
   range: { after: Seq; through: Seq; encoder: UnitEncoder; cuts: UnitCuts | undefined },
   wanted: (index: number) => boolean,

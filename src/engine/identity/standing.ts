@@ -58,7 +58,7 @@ export class Standing {
   readonly #sink: Sink;
   /** By dataset, lineage and number: a table's directory that was copied is another dataset's, too. */
   readonly #records = new Map<string, ProgressRecord>();
-  readonly #asked = new Set<DatasetName>();
+  readonly #asked = new Set<Lineage>();
 
   constructor(context: EngineContext, sink: Sink) {
     this.#context = context;
@@ -173,13 +173,13 @@ export class Standing {
   async #ask(work: Work): Promise<Stands> {
     const { progress, source } = work;
     const { dataset, lineage, watermark, open } = progress;
-    if (this.#asked.has(dataset) || work.base === undefined || open !== undefined) {
+    if (this.#asked.has(lineage) || work.base === undefined || open !== undefined) {
       return { kind: 'ready', work };
     }
     const next = await source.sink.lookup(dataset, lineage, watermark);
     const newest = (await source.table.load()) ?? source.head;
     if (next.kind === 'none' || next.unit.through <= newest.value.hyp.maxSeq) {
-      this.#asked.add(dataset);
+      this.#asked.add(lineage);
       return { kind: 'ready', work };
     }
     const reason = `the destination has rows of ${dataset} through seq ${next.unit.through}, this table ends at seq ${newest.value.hyp.maxSeq}`;
