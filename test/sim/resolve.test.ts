@@ -269,6 +269,43 @@ test(
   },
 );
 
+test(
+  'while a person resolves one sink, others that export and append at any step lose and double nothing',
+  { timeout: LONG },
+  async () => {
+    const sinks = [{}, {}];
+    const places = await everyPause(async (pauseHere) => {
+      const world = await exported(2, sinks);
+      await copyTree(world.disk, ROOT, '/home/kept');
+      const lost = await world.open({ leases });
+      await world.append(lost, 1);
+      await lost.tick();
+      await lost.close();
+      await restore(world, '/home/kept');
+      const daemon = await openAt(world, { sinks });
+      await daemon.append('events', [{ id: 100 }]);
+      await expectParked(daemon);
+      const fs = pauseHere(world.disk.process(), async () => {
+        await daemon.append('events', [{ id: 101 }]);
+        await daemon.tick();
+      });
+      const person = await openAt(world, { fs, sinks, seed: 88 });
+      try {
+        await person.resolveSink(ARCHIVE, 'restored');
+      } catch (error) {
+        expect(error).toMatchObject({ kind: 'conflict' });
+        await person.resolveSink(ARCHIVE, 'restored');
+      }
+      await daemon.append('events', [{ id: 102 }]);
+      await tickWell(daemon);
+      const paused = (await sentIds(world.disk)).includes(101) ? [101] : [];
+      expect(await sentIds(world.disk)).toEqual([1, 2, 3, 100, ...paused, 102]);
+      expect(await sentIds(world.disk, `${OUT}1`)).toEqual([1, 2, 100, ...paused, 102]);
+    }, EVERY);
+    expect(places.length).toBeGreaterThan(12);
+  },
+);
+
 test.each([
   ['delivered', [4, 5]],
   ['again', [1, 2, 3, 4, 5]],

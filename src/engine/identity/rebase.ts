@@ -4,13 +4,13 @@
  * Commit point: the link of the table version that says the new lineage.
  *
  * | step | durable then | a crash right after leaves |
- * | 1 units that are open at the destinations ended (close-unit) | their manifests | the same again |
- * | 2 each sink's old record parked | nobody sends under the old lineage | parked; run it again |
+ * | 1 each sink's old record parked | nobody plans or advances under the old lineage | parked; run it again |
+ * | 2 units that are open at the destinations ended (close-unit) | their manifests | the same again |
  * | 3 each sink's record of the new lineage, its mark first | nobody reads them | run it again |
  * | 4 v<N+1> of the table | **the new lineage, for all sinks at once** | - |
  *
  * A process that slept with an intent of the old lineage finds its unit ended; one that slept before
- * its intent is refused by step 2 (I9). Rows appended meanwhile are above every start and stay.
+ * its intent is refused by step 1 (I9). Rows appended meanwhile are above every start and stay.
  * llp/0017
  */
 import { HypError } from '../../core/errors.ts';
@@ -39,7 +39,7 @@ export interface Start {
 /** restored: the other history is over. copied: it goes on, in another store. */
 export type ForkChoice = 'restored' | 'copied';
 
-/** Step 1 for one sink: ends what is open, and answers where the sink goes on. Idempotent. */
+/** Step 2 for one sink that was fenced: ends what is open, and answers where the sink goes on. Idempotent. */
 export async function startOf(
   context: EngineContext,
   at: { readonly source: UnitSource; readonly owner: string },
@@ -74,7 +74,7 @@ function missing({ sink, dataset, watermark }: Progress, at: Seq): HypError {
   );
 }
 
-/** Steps 2 to 4. `change` is what else the table version says. E_CONFLICT: run it again. */
+/** Steps 3 and 4. `change` is what else the table version says. E_CONFLICT: run it again. */
 export async function rebase(
   context: EngineContext,
   table: Table,
@@ -82,7 +82,6 @@ export async function rebase(
   change: (metadata: TableMetadata) => TableMetadata,
 ): Promise<Lineage> {
   const lineage = toLineage(context.random.uuid());
-  for (const { key } of starts) await fence(context, key);
   for (const start of starts) await begin(context, start, lineage);
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const base = await table.load();
@@ -96,7 +95,8 @@ export async function rebase(
   });
 }
 
-async function fence(context: EngineContext, key: ProgressKey): Promise<void> {
+/** Step 1: parks the record of `key`, so that nothing it says changes any more. Idempotent. */
+export async function fence(context: EngineContext, key: ProgressKey): Promise<void> {
   const { fs, state, random, clock } = context;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const record = await openProgress(fs, state, key, random);

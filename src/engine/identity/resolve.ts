@@ -26,7 +26,7 @@ import type { Progress, ProgressKey, ProgressRecord } from '../../../state/progr
 import type { Resolution, ResolveChoice } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
-import { rebase, startOf, startRecord } from './rebase.ts';
+import { fence, rebase, startOf, startRecord } from './rebase.ts';
 import type { ForkChoice, Start } from './rebase.ts';
 
 export interface Resolve {
@@ -155,8 +155,10 @@ async function settleFork(
 ): Promise<Resolution[]> {
   const { dataset, lineage: from } = key;
   const table = context.table(dataset);
+  const sinks = await exporters.readyFor(dataset);
+  for (const sink of sinks) await fence(context, { ...key, sink: sink.name });
   const starts: Start[] = [];
-  for (const sink of await exporters.readyFor(dataset)) {
+  for (const sink of sinks) {
     const head = await table.load();
     if (head === undefined) return [];
     const source = { table, head, sink, observe: context.observe };
