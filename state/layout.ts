@@ -58,6 +58,12 @@ export function parseProgressName(
   return lineage === undefined ? undefined : { lineage, number: Number(number ?? 1) };
 }
 
+/** The version a file of a record stands for, or undefined for any other name. */
+export function parseRecordVersion(name: string): number | undefined {
+  const digits = /^v([1-9]\d*)\.json$/.exec(name)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 /** Names, below the state directory, of the directory with the receipts of a sink. */
 export function receiptsNames(sink: SinkName, ...more: readonly string[]): string[] {
   return [RECEIPTS_DIR, sink, ...more];

@@ -11,6 +11,7 @@ import { systemRandom } from '../core/random.ts';
 import { processSignals } from '../daemon/signals.ts';
 import { addAppend } from './commands/append.ts';
 import { addBackfill } from './commands/backfill.ts';
+import { addBackup } from './commands/backup.ts';
 import { addCat } from './commands/cat.ts';
 import { addCheck } from './commands/check.ts';
 import { addDaemon } from './commands/daemon.ts';
@@ -68,7 +69,8 @@ function buildProgram(run: Run): Command {
     .configureOutput({ outputError: () => undefined })
     .addHelpText('after', EXAMPLES);
   const add = [addInit, addAppend, addBackfill, addTick, addDaemon, addStatus, addCat, addQuery];
-  for (const verb of [...add, addSink, addDataset, addValidate, addCheck, addVerify])
+  const prove = [addValidate, addCheck, addVerify];
+  for (const verb of [...add, addSink, addDataset, ...prove, addBackup])
     verb(program, run);
   return program;
 }

@@ -89,6 +89,11 @@ export class VersionedRecord<T> {
     throw new HypError('E_CONFLICT', `versions change faster than they can be read: ${this.dir}`);
   }
 
+  /** Name of the file that holds `head`, in `dir`. */
+  fileOf(head: RecordHead<T>): string {
+    return this.#format.fileName(head.version);
+  }
+
   /** Every kept version, oldest first; versions pruned meanwhile are left out. For housekeeping. */
   async kept(): Promise<RecordHead<T>[]> {
     const heads: RecordHead<T>[] = [];

@@ -179,6 +179,13 @@ export interface Resolution {
   readonly lineage: Lineage;
 }
 
+/** What a backup holds. */
+export interface BackupReport {
+  readonly dir: string;
+  /** Rows of `(0, maxSeq]` of each dataset. */
+  readonly datasets: readonly { readonly dataset: DatasetName; readonly maxSeq: Seq }[];
+}
+
 export interface BackfillOptions {
   /** Of all files; default: of each by its extension, else by its first bytes. */
   readonly format?: InputFormat | undefined;
@@ -281,6 +288,13 @@ export interface Engine extends Store {
    * it reports is durable when it resolves.
    */
   exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>>;
+  /**
+   * Flushes, then copies the store to `dir` (absolute; empty or not there) as it is at one moment for
+   * each dataset, beside any daemon and appender. Durable when it resolves; what a failed call leaves
+   * is no store. Rows appended after the flush began may be left out. Throws E_USAGE, E_CORRUPT, and
+   * what `flush` throws.
+   */
+  backup(dir: string): Promise<BackupReport>;
   /**
    * Settles what sink `name` is parked for, by a person's `choice`: for `dataset`, or for each that is
    * parked for it. restored and copied give the table a new lineage and settle all its sinks. Durable

@@ -27,6 +27,7 @@ import type {
   AppendResult,
   BackfillOptions,
   BackfillReport,
+  BackupReport,
   CheckReport,
   Engine,
   ExportReport,
@@ -40,6 +41,7 @@ import type {
   TickReport,
 } from './api.ts';
 import { backfill } from './backfill/backfill.ts';
+import { backupStore } from './backup.ts';
 import { checkStore } from './check.ts';
 import { createContext } from './context.ts';
 import type { EngineContext } from './context.ts';
@@ -244,6 +246,11 @@ class StoreEngine implements Engine {
   async exportStep(sink: SinkName, dataset: DatasetName): Promise<Step<ExportReport>> {
     await this.#context.disk.tend();
     return this.#exporters.step(sink, dataset, { wait: true });
+  }
+
+  async backup(dir: string): Promise<BackupReport> {
+    await this.flush();
+    return backupStore(this.#context, await this.#tableNames(), dir);
   }
 
   async resolveSink(

@@ -21,7 +21,8 @@ import type { Random } from '../core/random.ts';
 import { makeStateDirs, stateDir } from '../../state/layout.ts';
 import { SPOOL_DIR, TABLES_DIR } from '../../storage/layout.ts';
 
-const STORE_FILE = 'store.json';
+/** Name of the file that makes a directory a store. */
+export const STORE_FILE = 'store.json';
 const FORMAT = 1;
 /** What a process that made the store and ended leaves: no dataset and no part of the store. */
 const LEFTOVER = /^\.[0-9a-f-]{36}\.(?:tmp|probe|probe-link)$/;

@@ -49,6 +49,7 @@ export function fakeEngine(
     sinkNames: () => (names.sinks ?? []).map(toSinkName),
     flushStep: () => Promise.resolve(NOTHING),
     exportStep: () => Promise.resolve(NOTHING),
+    backup: unexpected('backup'),
     resolveSink: unexpected('resolveSink'),
     holdDaemon: () => Promise.resolve(() => Promise.resolve()),
     flush: () => Promise.resolve([]),
