@@ -18,16 +18,11 @@ export { batchToRows } from './codec/rows.ts';
 export type {
   AppendOptions,
   AppendResult,
-  BackfillFileReport,
-  BackfillOptions,
-  BackfillProgress,
-  BackfillReport,
   CheckFinding,
   CheckReport,
   DatasetStatus,
   ExportReport,
   FlushReport,
-  InputFormat,
   QueryResult,
   RejectedLine,
   ScanOptions,
@@ -38,6 +33,13 @@ export type {
   StoreStatus,
   TickReport,
 } from './engine/api.ts';
+export type {
+  BackfillFileReport,
+  BackfillOptions,
+  BackfillProgress,
+  BackfillReport,
+  InputFormat,
+} from './engine/backfill/report.ts';
 export type {
   DatasetVerification,
   SeqRange,

@@ -7,43 +7,25 @@
 import { readdirIfAny } from '../src/core/durable-fs.ts';
 import type { DurableFs } from '../src/core/durable-fs.ts';
 import { problemText } from '../src/core/errors.ts';
-import { toLineage } from '../src/core/ids.ts';
-import type { DatasetName, Lineage, SinkName } from '../src/core/ids.ts';
+import type { Lineage, SinkName } from '../src/core/ids.ts';
 import type { Random } from '../src/core/random.ts';
 import type { Unit } from '../src/core/unit.ts';
 import { VersionedRecord } from '../src/core/versioned-record.ts';
-import { progressNames } from './layout.ts';
-import { progressFormat } from './progress.ts';
-import type { Progress } from './progress.ts';
+import { progressName, progressNames } from './layout.ts';
+import { progressFormat, progressNumbers } from './progress.ts';
+import type { Progress, ProgressKey } from './progress.ts';
+import { keptReceipts } from './receipts.ts';
 
 export interface KeptProgress {
   readonly lineage: Lineage;
   /** The newest version; undefined when there is none or it is damaged. */
   readonly head: Progress | undefined;
-  /** Receipts of every kept version, by the start of their unit. */
+  /** Every receipt there is, by the start of its unit. */
   readonly receipts: ReadonlyMap<bigint, Unit>;
   /** Versions between two kept ones that are not there: only a person removes those. */
   readonly missingVersions: readonly number[];
   /** Why the record, or a version of it, cannot be read. */
   readonly problem: string | undefined;
-}
-
-/** Lineages of `dataset` that `sink` has a record of. */
-export async function progressLineages(
-  fs: DurableFs,
-  state: string,
-  of: { readonly sink: SinkName; readonly dataset: DatasetName },
-): Promise<readonly Lineage[]> {
-  // The lineage is the last name of a record's directory.
-  const names = progressNames(of.sink, of.dataset, '' as Lineage).filter((name) => name !== '');
-  const found = await readdirIfAny(fs, `${state}/${names.join('/')}`);
-  return found.flatMap((name) => {
-    try {
-      return [toLineage(name)];
-    } catch {
-      return [];
-    }
-  });
 }
 
 /** Datasets that `sink` has a record of, as names of directories. */
@@ -52,18 +34,22 @@ export async function progressDatasets(
   state: string,
   sink: SinkName,
 ): Promise<readonly string[]> {
-  const [progress = ''] = progressNames(sink, '' as DatasetName, '' as Lineage);
-  return readdirIfAny(fs, `${state}/${progress}/${sink}`);
+  return readdirIfAny(fs, [state, ...progressNames(sink)].join('/'));
 }
 
-/** The record of one lineage as it is kept now. Changes nothing; may be repeated. */
+/**
+ * The record of one lineage as it is kept now: the newest one, where lost ones were rebuilt; the
+ * receipts are of all of them. Changes nothing; may be repeated.
+ */
 export async function keptProgress(
   fs: DurableFs,
   state: string,
-  key: { readonly sink: SinkName; readonly dataset: DatasetName; readonly lineage: Lineage },
+  key: ProgressKey,
   random: Random,
 ): Promise<KeptProgress> {
-  const dir = [state, ...progressNames(key.sink, key.dataset, key.lineage)].join('/');
+  const last = (await progressNumbers(fs, state, key)).at(-1) ?? 1;
+  const names = [...progressNames(key.sink, key.dataset), progressName(key.lineage, last)];
+  const dir = [state, ...names].join('/');
   const record = new VersionedRecord(fs, dir, progressFormat, random);
   const problems: string[] = [];
   const attempt = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
@@ -77,6 +63,7 @@ export async function keptProgress(
   const kept = (await attempt(() => record.kept())) ?? [];
   const head = await attempt(() => record.load());
   const receipts = new Map<bigint, Unit>();
+  for (const { unit } of await keptReceipts(fs, state, key)) receipts.set(unit.after, unit);
   for (const { value } of kept) {
     if (value.receipt !== undefined) receipts.set(value.receipt.after, value.receipt);
   }

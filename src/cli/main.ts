@@ -70,8 +70,7 @@ function buildProgram(run: Run): Command {
     .addHelpText('after', EXAMPLES);
   const add = [addInit, addAppend, addBackfill, addTick, addDaemon, addStatus, addCat, addQuery];
   const prove = [addValidate, addCheck, addVerify];
-  for (const verb of [...add, addSink, addDataset, ...prove, addBackup])
-    verb(program, run);
+  for (const verb of [...add, addSink, addDataset, ...prove, addBackup]) verb(program, run);
   return program;
 }
 

@@ -3,7 +3,7 @@
  * llp/0010
  */
 import { SingleBar } from 'cli-progress';
-import type { BackfillProgress } from '../engine/api.ts';
+import type { BackfillProgress } from '../engine/backfill/report.ts';
 import { formatBytes, formatCount, formatSeconds, plural } from './print.ts';
 import type { Task } from './run.ts';
 

@@ -25,8 +25,6 @@ import type { Batch } from '../codec/columns.ts';
 import type {
   AppendOptions,
   AppendResult,
-  BackfillOptions,
-  BackfillReport,
   BackupReport,
   CheckReport,
   Engine,
@@ -40,6 +38,7 @@ import type {
   StoreStatus,
   TickReport,
 } from './api.ts';
+import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
 import { backfill } from './backfill/backfill.ts';
 import { backupStore } from './backup.ts';
 import { checkStore } from './check.ts';

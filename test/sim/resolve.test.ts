@@ -69,6 +69,12 @@ async function expectParked(engine: Engine): Promise<void> {
   expect(reports.map((report) => report.state)).toContain('parked');
 }
 
+/** Both histories lie at the destination: none of it may look like a loss or a double. */
+async function expectVerified(engine: Engine): Promise<void> {
+  const { sinks } = await engine.verify({ deep: true });
+  expect(sinks.flatMap(({ findings }) => findings)).toEqual([]);
+}
+
 test('restored from a backup: what the destination has of the lost history stays, the rest goes on', async () => {
   const world = await exported(3);
   await copyTree(world.disk, ROOT, '/home/kept');
@@ -87,6 +93,7 @@ test('restored from a backup: what the destination has of the lost history stays
   await tickWell(await openAt(world, { seed: 78 }));
   expect(await sentIds(world.disk)).toEqual([1, 2, 3, 4, 5, 100, 101, 102]);
   expect((await restored.check()).findings).toEqual([]);
+  await expectVerified(restored);
 });
 
 test.each(['the original', 'the copy'])(
@@ -110,6 +117,7 @@ test.each(['the original', 'the copy'])(
     await tickWell(original);
     await tickWell(copy);
     expect(await sentIds(world.disk)).toEqual([1, 2, 3, 4, 5, 6, 100, 101]);
+    await expectVerified(slow);
   },
 );
 
@@ -129,6 +137,7 @@ test('a table that was rolled back under its record goes on after the last row b
   await back.append('events', [{ id: 100 }]);
   await tickWell(back);
   expect(await sentIds(world.disk)).toEqual([1, 2, 3, 4, 5, 100]);
+  await expectVerified(back);
 });
 
 /**

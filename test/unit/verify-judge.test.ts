@@ -26,7 +26,8 @@ function files(more: Partial<UnitFiles> = {}): UnitFiles {
 
 function records(more: Partial<Records> = {}): Records {
   const { through: watermark, chain } = UNIT;
-  return { watermark, chain, open: undefined, receipts: new Map([[0n, UNIT]]), ...more };
+  const receipts = new Map([[0n, UNIT]]);
+  return { watermark, chain, open: undefined, receipts, ended: false, ...more };
 }
 
 const BEFORE = records({ watermark: SEQ_ZERO, receipts: new Map() });

@@ -5,8 +5,12 @@
  */
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { INPUT_FORMATS } from '../../engine/api.ts';
-import type { BackfillFileReport, BackfillReport, InputFormat } from '../../engine/api.ts';
+import { INPUT_FORMATS } from '../../engine/backfill/report.ts';
+import type {
+  BackfillFileReport,
+  BackfillReport,
+  InputFormat,
+} from '../../engine/backfill/report.ts';
 import { signalExitCode } from '../../daemon/signals.ts';
 import type { StopSignal } from '../../daemon/signals.ts';
 import { EXIT } from '../exit-codes.ts';

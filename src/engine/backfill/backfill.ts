@@ -11,7 +11,7 @@ import { resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { HypError } from '../../core/errors.ts';
 import type { DatasetName } from '../../core/ids.ts';
-import type { BackfillFileReport, BackfillOptions, BackfillReport } from '../api.ts';
+import type { BackfillFileReport, BackfillOptions, BackfillReport } from './report.ts';
 import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
 import { KnownFiles } from './known-sources.ts';

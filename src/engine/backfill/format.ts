@@ -7,7 +7,7 @@ import { readCsv } from '../../codec/csv.ts';
 import { readJsonArray } from '../../codec/json-array.ts';
 import type { ColumnType } from '../../codec/columns.ts';
 import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
-import type { InputFormat } from '../api.ts';
+import type { InputFormat } from './report.ts';
 import { readNdjson } from './read-rows.ts';
 
 const PACKED = /\.(?:gz|zst)$/i;

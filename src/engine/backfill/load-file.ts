@@ -8,7 +8,7 @@ import { HypError, isHypError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
 import type { RowBatches } from '../../codec/row-texts.ts';
-import type { BackfillFileReport, BackfillOptions, InputFormat } from '../api.ts';
+import type { BackfillFileReport, BackfillOptions, InputFormat } from './report.ts';
 import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';

@@ -86,10 +86,10 @@ export class Exporter {
 
   /** The step of a sink that a person has paused: it says how far it is, and does nothing. */
   async paused(dataset: DatasetName): Promise<Step<ExportReport>> {
-    const work = await this.#load(dataset);
-    if (work === undefined) return { report: undefined, waitMs: IDLE_MS };
-    const { report, waitMs } = this.#answer(work.progress, PAUSED_MS);
-    if (work.progress.parked !== undefined || report === undefined) return { report, waitMs };
+    const progress = await this.progress(dataset);
+    if (progress === undefined) return { report: undefined, waitMs: IDLE_MS };
+    const { report, waitMs } = this.#answer(progress, PAUSED_MS);
+    if (progress.parked !== undefined || report === undefined) return { report, waitMs };
     return { report: { ...report, state: 'paused', problem: undefined }, waitMs };
   }
 

@@ -101,11 +101,6 @@ export class Exporters {
     return [...this.#sinks.values()];
   }
 
-  /** What the owner file at the destination of `name` must say. */
-  ownerOf(name: SinkName): string {
-    return `${this.#storeId}/${name}`;
-  }
-
   /** One export step of a sink, which takes no part in datasets its filter leaves out. */
   async step(
     name: SinkName,

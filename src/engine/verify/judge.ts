@@ -42,6 +42,8 @@ export interface Records {
   readonly chain: string | undefined;
   readonly open: Unit | undefined;
   readonly receipts: ReadonlyMap<bigint, Unit>;
+  /** A person ended this history here (llp/0017): what follows at the destination is not ours. */
+  readonly ended: boolean;
 }
 
 /** How far the units of a destination were followed. */
@@ -66,6 +68,7 @@ export function judgeUnit(reached: Reached, files: UnitFiles, records: Records):
   const { after } = files;
   const receipt = records.receipts.get(after);
   const delivered = records.watermark !== undefined && after < records.watermark;
+  if (records.ended && !delivered) return { reached, differences: [], due: undefined };
   const manifest = wholeOf(files.manifest);
   // A damaged or missing manifest: our receipt says best what was delivered, then the plan.
   const unit = manifest ?? (delivered ? (receipt ?? wholeOf(files.plan)) : undefined);
@@ -162,7 +165,7 @@ export interface AboveUnit extends SeqRange {
 
 /** What our record knows by now it has caught up with, or has open. */
 function judgeAbove(unit: AboveUnit, last: Records): readonly Difference[] {
-  if (last.watermark === undefined || unit.through <= last.watermark) return [];
+  if (last.ended || last.watermark === undefined || unit.through <= last.watermark) return [];
   const { after, through, whole } = unit;
   if (last.open?.after === after && !whole) return [];
   const from = after < last.watermark ? last.watermark : after;

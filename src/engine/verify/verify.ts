@@ -14,8 +14,9 @@ import type { Unit } from '../../core/unit.ts';
 import { digestHex } from '../../codec/content-digest.ts';
 import { surveyFsSink } from '../../../sinks/fs.ts';
 import type { Survey, UnitFiles } from '../../../sinks/blob/survey.ts';
-import { keptProgress, progressDatasets, progressLineages } from '../../../state/kept-progress.ts';
+import { keptProgress, progressDatasets } from '../../../state/kept-progress.ts';
 import type { KeptProgress } from '../../../state/kept-progress.ts';
+import { knownLineages } from '../../../state/progress.ts';
 import type { TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
@@ -174,7 +175,7 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
       return undefined;
     });
   const current = head && toLineage(head.value.hyp.lineage);
-  const known = await progressLineages(context.fs, context.state, { sink, dataset });
+  const known = await knownLineages(context.fs, context.state, sink, dataset);
   const walks = new Map<string, Walk>();
   for (const lineage of new Set([...(current === undefined ? [] : [current]), ...known])) {
     const kept = await readKept(look, dataset, lineage);
@@ -186,7 +187,10 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
       const what = `the table ends at seq ${own.value.hyp.maxSeq}, delivered was through ${reaches}`;
       findings.add(dataset, where, { label: 'table-behind', range: undefined, what });
     }
-    const reached = { through: SEQ_ZERO, chain: digestHex(0n) };
+    // A history that a person let begin elsewhere continues rows that another lineage has.
+    const origin = kept.head?.origin;
+    const begin = { through: SEQ_ZERO, chain: digestHex(0n) };
+    const reached = origin === undefined ? begin : { through: origin, chain: undefined };
     const walk = { lineage, head: own, records, tiles: [], reached, above: [] };
     walks.set(lineageShort(lineage), { ...walk, atWatermark: undefined });
   }
@@ -213,13 +217,14 @@ function tellKept({ sink, findings }: Look, dataset: DatasetName, kept: KeptProg
 /** A record that is damaged says nothing; one that was never begun says that nothing was sent. */
 function recordsOf({ head, problem, receipts }: KeptProgress): Records {
   if (head === undefined && problem !== undefined) {
-    return { watermark: undefined, chain: undefined, open: undefined, receipts };
+    return { watermark: undefined, chain: undefined, open: undefined, receipts, ended: false };
   }
   return {
     watermark: head?.watermark ?? SEQ_ZERO,
     chain: head?.chain ?? digestHex(0n),
     open: head?.open,
     receipts,
+    ended: head?.parked?.why === 'rebased',
   };
 }
 

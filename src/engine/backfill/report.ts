@@ -1,0 +1,61 @@
+/**
+ * Owns: what a backfill is asked and what it answers.
+ * llp/0012
+ */
+import type { DatasetName } from '../../core/ids.ts';
+
+/** How rows stand in a file; `json` is one array of objects. Each may be packed by gzip or zstd. */
+export type InputFormat = (typeof INPUT_FORMATS)[number];
+export const INPUT_FORMATS = ['ndjson', 'csv', 'tsv', 'json'] as const;
+
+export interface BackfillOptions {
+  /** Of all files; default: of each by its extension, else by its first bytes. */
+  readonly format?: InputFormat | undefined;
+  /** Reads everything, writes nothing, says what would be added. */
+  readonly dryRun?: boolean | undefined;
+  /** Loads a file again although its very bytes are in already. */
+  readonly again?: boolean | undefined;
+  /** Aborting stops after the commit under way; the backfill rejects and can be repeated. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each piece that was read; what it throws ends the backfill. */
+  readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
+}
+
+export interface BackfillProgress {
+  readonly file: string;
+  /** 0-based. */
+  readonly fileIndex: number;
+  readonly files: number;
+  /** Bytes of the files as stored (compressed when they are). */
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  readonly rows: number;
+}
+
+export interface BackfillFileReport {
+  readonly path: string;
+  /** added: new rows · unchanged: all was in · same-bytes: in already from another path. */
+  readonly outcome: 'added' | 'unchanged' | 'same-bytes';
+  /** Rows this call added. */
+  readonly rows: number;
+  /** Bytes of content this call took in, unpacked. */
+  readonly bytes: number;
+  /** Lines of this call that are not rows. */
+  readonly rejected: number;
+  /** The path its bytes came from the first time, for same-bytes. */
+  readonly firstPath: string | undefined;
+  /**
+   * Where a last line begins that has no end yet and is not a whole row: nothing of it was taken, a
+   * later backfill takes it once its end is there. Line 1-based, byte of the content 0-based.
+   */
+  readonly unfinished: { readonly line: number; readonly byte: number } | undefined;
+}
+
+export interface BackfillReport {
+  readonly dataset: DatasetName;
+  readonly files: readonly BackfillFileReport[];
+  readonly rows: number;
+  readonly rejected: number;
+  /** Absolute path of the file of rejected lines, when there are any: NDJSON, durable. */
+  readonly rejectsPath: string | undefined;
+}
