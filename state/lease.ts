@@ -16,7 +16,7 @@
  *   takes it over at once; otherwise it counts for LIMITS.leaseStaleMs (up to 1 s more) |
  * llp/0015
  */
-import { mkdir, readFile, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import type lockfile from 'proper-lockfile';
@@ -204,14 +204,16 @@ async function release(
 
 /**
  * Removes a lock whose process is gone, so that whoever follows a `kill -9` need not wait. Of those
- * who see it dead only the one that removes the holder file removes the lock, too: the others
- * would remove the lock of whoever took it since.
+ * who see it dead only the one that removes the holder file removes the lock, too, and only if it
+ * is still the lock that was dead: the others would remove the lock of whoever took it since.
  */
 async function removeIfDead(path: string, observe: Observe): Promise<boolean> {
+  const seen = await lockIdentity(path);
   const holder = await readHolder(path);
   if (holder === undefined || !isDead(path, holder)) return false;
   try {
     await unlink(holderPath(path));
+    if (seen === undefined || (await lockIdentity(path)) !== seen) return false;
     await rmdir(lockPath(path));
   } catch {
     return false;
@@ -219,6 +221,16 @@ async function removeIfDead(path: string, observe: Observe): Promise<boolean> {
   const { pid, purpose } = holder;
   tell(observe, 'lease of a dead process removed', { path, pid, purpose });
   return true;
+}
+
+/** Differs for every lock that was ever made at `path`; undefined when there is none. */
+async function lockIdentity(path: string): Promise<string | undefined> {
+  try {
+    const { ino, ctimeNs } = await stat(lockPath(path), { bigint: true });
+    return `${ino}-${ctimeNs}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** True only when it is certain: a process of this machine that is not there any more. */
