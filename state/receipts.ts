@@ -13,7 +13,14 @@
  * llp/0017
  */
 import { z } from 'zod';
-import { mkdirDurable, readFileIfAny, readdirIfAny, unlinkIfAny } from '../src/core/durable-fs.ts';
+import {
+  mkdirDurable,
+  readFileIfAny,
+  readdirIfAny,
+  tempName,
+  tempVersion,
+  unlinkIfAny,
+} from '../src/core/durable-fs.ts';
 import type { DurableFs } from '../src/core/durable-fs.ts';
 import { SEAL_PLACEHOLDER, checkSeal, sealBytes } from '../src/core/digest.ts';
 import { seqText } from '../src/core/ids.ts';
@@ -79,15 +86,19 @@ export async function keepReceipt(
   const { receipt, exportedRows } = progress;
   if (receipt === undefined) return;
   const dir = dirOf(state, progress);
-  const temp = `${dir}/.${tempId}.tmp`;
+  const at = Number(receipt.after);
+  const temp = `${dir}/${tempName('receipt-', at, tempId)}`;
   try {
     const handle = await fs.create(temp);
     await handle.write(encode({ unit: receipt, exportedRows }));
     await handle.close();
     await fs.rename(temp, `${dir}/${seqText(receipt.after)}.json`);
-    const names = (await fs.readdir(dir)).filter((name) => RECEIPT_NAME.test(name)).sort();
-    const old = names.slice(0, Math.max(0, names.length - LIMITS.recordVersions));
-    for (const name of old) await unlinkIfAny(fs, `${dir}/${name}`);
+    const names = (await fs.readdir(dir)).sort();
+    const receipts = names.filter((name) => RECEIPT_NAME.test(name));
+    const old = receipts.slice(0, Math.max(0, receipts.length - LIMITS.recordVersions));
+    // One that is behind this receipt was of a process that stopped, or comes too late.
+    const left = names.filter((name) => (tempVersion(name) ?? Infinity) <= at);
+    for (const name of [...old, ...left]) await unlinkIfAny(fs, `${dir}/${name}`);
   } catch {
     // Evidence for a bad day: the export itself stands without it.
     await unlinkIfAny(fs, temp).catch(() => undefined);

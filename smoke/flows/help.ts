@@ -10,6 +10,7 @@ export const VERBS = [
   'init',
   'append',
   'backfill',
+  'backup',
   'tick',
   'daemon',
   'status',
