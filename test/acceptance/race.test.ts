@@ -34,6 +34,9 @@ import type { SeededRandom } from '../support/random.ts';
 const SECONDS = Number(process.env['HYP_RACE_SECONDS'] ?? 60);
 const SEED = Number(process.env['HYP_SEED'] ?? 1);
 
+/** Between two runs of a command: more of them would only wait for the cores. */
+const BREATH_MS = 150;
+
 const CONFIG = `
 datasets: { "*": { flush: { maxDelay: 100ms } } }
 sinks:
@@ -146,6 +149,7 @@ class Race {
     while (!this.stopping) {
       if (this.#files.length === 0) this.feed();
       await this.run(actor, asChild(this.on.start(['backfill', 'events', 'in'])), [0]);
+      await wait(BREATH_MS);
     }
   }
 
@@ -172,6 +176,7 @@ class Race {
       const input = rowsText(range.low, count, 'cli');
       const child = asChild(this.on.start(['append', 'events'], { input }));
       if (await this.run(actor, child, [0])) this.ranges.acknowledged.push(range);
+      await wait(BREATH_MS);
     }
   }
 
