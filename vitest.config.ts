@@ -8,12 +8,16 @@ import type { TestSpecification } from 'vitest/node';
 
 /** Each kind: where it lives and what one test may take, in ms. */
 const PROJECTS = {
-  architecture: { include: ['test/architecture/**/*.test.ts'], timeoutMs: 60_000 },
-  unit: { include: ['test/unit/**/*.test.ts'], timeoutMs: 20_000 },
-  property: { include: ['test/property/**/*.test.ts'], timeoutMs: 60_000 },
-  sim: { include: ['test/sim/**/*.test.ts'], timeoutMs: 120_000 },
-  acceptance: { include: ['test/acceptance/**/*.test.ts'], timeoutMs: 120_000 },
-  smoke: { include: ['smoke/**/*.test.ts', 'test/smoke/**/*.test.ts'], timeoutMs: 180_000 },
+  architecture: { include: ['test/architecture/**/*.test.ts'], timeoutMs: 60_000, isolate: true },
+  unit: { include: ['test/unit/**/*.test.ts'], timeoutMs: 20_000, isolate: false },
+  property: { include: ['test/property/**/*.test.ts'], timeoutMs: 60_000, isolate: false },
+  sim: { include: ['test/sim/**/*.test.ts'], timeoutMs: 120_000, isolate: false },
+  acceptance: { include: ['test/acceptance/**/*.test.ts'], timeoutMs: 120_000, isolate: true },
+  smoke: {
+    include: ['smoke/**/*.test.ts', 'test/smoke/**/*.test.ts'],
+    timeoutMs: 180_000,
+    isolate: true,
+  },
 } as const;
 
 /** The longest files, so that none of them runs on alone when all others are done. */
@@ -35,11 +39,13 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: 2,
-    projects: Object.entries(PROJECTS).map(([name, { include, timeoutMs }]) => ({
+    projects: Object.entries(PROJECTS).map(([name, { include, timeoutMs, isolate }]) => ({
       test: {
         name,
         include: [...include],
         pool: 'forks' as const,
+        // What shares a process loads the modules once: they hold no state a test could leave.
+        isolate,
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
         environment: 'node',

@@ -59,7 +59,7 @@ function shortText(from: number, count: number): string {
 
 describe('a backfill', () => {
   test(
-    'killed ten times anywhere and run again has every row once',
+    'killed six times anywhere and run again has every row once',
     { timeout: 240_000 },
     async () => {
       const seed = Number(process.env['HYP_SEED'] ?? 1);
@@ -79,7 +79,7 @@ describe('a backfill', () => {
       for (let at = 0; at < 4; at++) await addFile();
       let kills = 0;
       let commitsSeen = 0;
-      while (kills < 10) {
+      while (kills < 6) {
         const before = tableVersion(on.root, 'events');
         const child = asChild(on.start(['backfill', 'events', ...files]));
         const committed = (): boolean => tableVersion(on.root, 'events') > before;
@@ -97,7 +97,7 @@ describe('a backfill', () => {
           await addFile();
         }
       }
-      expect(commitsSeen, 'some were killed after a commit').toBeGreaterThanOrEqual(3);
+      expect(commitsSeen, 'some were killed after a commit').toBeGreaterThanOrEqual(2);
       const last = await load(on, ...files);
       expect(last.rejected).toBe(0);
       await expectRows(on, 1, rows);

@@ -35,17 +35,17 @@ const SECONDS = Number(process.env['HYP_RACE_SECONDS'] ?? 60);
 const SEED = Number(process.env['HYP_SEED'] ?? 1);
 
 /** Between two runs of a command: more of them would only wait for the cores. */
-const BREATH_MS = 150;
+const BREATH_MS = 300;
 
 const CONFIG = `
-datasets: { "*": { flush: { maxDelay: 100ms } } }
+datasets: { "*": { flush: { maxDelay: 150ms } } }
 sinks:
   archive:
     { type: fs, path: ./exports/archive, format: ndjson, partition: "part={part}",
       rotate: { rows: 5000, interval: 300ms } }
   lake:
     { type: fs, path: ./exports/lake, format: parquet, rotate: { rows: 20000, interval: 1s } }
-daemon: { tick: 50ms, http: "off" }
+daemon: { tick: 100ms, http: "off" }
 `;
 
 /** Ids say who sent a row: no two share one, and each knows what it may have sent. */

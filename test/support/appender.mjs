@@ -35,7 +35,7 @@ async function appendSome() {
 while (!stopped) {
   // Two at a time, so that a kill finds more than one append under way.
   await Promise.all([appendSome(), appendSome()]);
-  await new Promise((resolve) => setTimeout(resolve, 15));
+  await new Promise((resolve) => setTimeout(resolve, 40));
 }
 await store.close();
 process.exit(0);
