@@ -51,18 +51,18 @@ function hypContender(
   options: { readonly dir: string; readonly root: string; readonly bytes: number },
   format: 'ndjson' | 'parquet',
 ): Contender {
+  const pathOf = (round: number): string => join(options.dir, `${format}-${round}`);
   return {
     name: `hyp tick to ${format}`,
     bytes: options.bytes,
     run: async (round) => {
+      // As the peer does: what the last run wrote makes room for this one, right before it.
+      await rm(pathOf(round - 1), { recursive: true, force: true });
       // A sink of its own each time: it has everything before it.
+      const path = pathOf(round);
       const sink = `${format}-${round}`;
-      const path = join(options.dir, sink);
-      await rm(path, { recursive: true, force: true });
       await mkdir(path, { recursive: true });
-      const result = await runTask({ kind: 'export', root: options.root, sink, path, format });
-      await rm(path, { recursive: true, force: true });
-      return result;
+      return runTask({ kind: 'export', root: options.root, sink, path, format });
     },
   };
 }

@@ -10,8 +10,15 @@ import { encodeSchema } from './arrow-ipc.ts';
 import { decodeCodedIpc } from './arrow-read.ts';
 import type { CodedBatch, Column, DictionaryColumn } from './columns.ts';
 import { isValid } from './columns.ts';
-import { PARQUET_MAGIC, buildFooter, dictionariesOf, moveRowGroup } from './parquet-footer.ts';
+import {
+  PARQUET_MAGIC,
+  buildFooter,
+  columnPages,
+  dictionariesOf,
+  moveRowGroup,
+} from './parquet-footer.ts';
 import type { FileColumn, FileRowGroup } from './parquet-footer.ts';
+import { LZ4_RAW, readColumnPages } from './parquet-pages.ts';
 import { loadParquetWasm } from './parquet-wasm.ts';
 
 export interface RowGroupBytes {
@@ -85,6 +92,24 @@ function asStated(
   return { ...decoded, name, fieldId };
 }
 
+/** Every chosen column read page by page; undefined when one is packed in a way not read so. */
+function fromPages(source: RowGroupBytes, chosen: readonly number[]): CodedBatch | undefined {
+  const { columns, group, pages } = source;
+  const places = columnPages(group);
+  if (chosen.some((index) => places[index]?.codec !== LZ4_RAW)) return undefined;
+  const read: (Column | DictionaryColumn)[] = [];
+  for (const index of chosen) {
+    const column = columns[index];
+    const place = places[index];
+    if (column === undefined || place === undefined) return undefined;
+    const bytes = pages.subarray(place.start - group.start, place.end - group.start);
+    const found = readColumnPages(column, bytes, group.rows);
+    if (found === undefined) return undefined;
+    read.push(found);
+  }
+  return { rows: group.rows, columns: read };
+}
+
 /**
  * The rows of one row group. Throws E_CORRUPT when the pages cannot be decoded: with pages that
  * were proven by a sum that means the file was written so.
@@ -93,6 +118,8 @@ export async function decodeRowGroup(source: RowGroupBytes): Promise<CodedBatch>
   const { columns, group } = source;
   const chosen = source.chosen ?? columns.map((_, index) => index);
   if (chosen.length === 0 || group.rows === 0) return { rows: group.rows, columns: [] };
+  const paged = source.coded === true ? fromPages(source, chosen) : undefined;
+  if (paged !== undefined) return paged;
   const wasm = await loadParquetWasm();
   let stream: Uint8Array;
   try {

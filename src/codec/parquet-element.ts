@@ -17,6 +17,8 @@ export const ELEMENT = {
   logical: 10,
 };
 
+const REQUIRED = 0;
+
 const BOOLEAN = 0;
 const INT64 = 2;
 const DOUBLE = 5;
@@ -28,6 +30,11 @@ const LOGICAL_STRING = 1;
 const LOGICAL_TIMESTAMP = 8;
 const LOGICAL_INTEGER = 10;
 const UNIT_MICROS = 2;
+
+/** True when a value may be null: then its pages have levels. */
+export function isOptional({ element }: { readonly element: ThriftStruct }): boolean {
+  return intOf(element, ELEMENT.repetition) !== REQUIRED;
+}
 
 /** The logical type's number and its struct, or undefined. */
 function logicalOf(element: ThriftStruct): readonly [number, ThriftStruct] | undefined {

@@ -38,6 +38,7 @@ const FILE = { version: 1, schema: 2, rows: 3, groups: 4, pairs: 5, createdBy: 6
 const GROUP = { chunks: 1, rows: 3, offset: 5, ordinal: 7, sums: [2, 6] };
 const CHUNK = { offset: 2, meta: 3, indexes: [4, 5, 6, 7] };
 const META = {
+  codec: 4,
   size: 7,
   dataPage: 9,
   indexPage: 10,
@@ -215,6 +216,23 @@ export function moveRowGroup(
   if (at !== undefined) fields.set(GROUP.offset, i64(at + move.shift));
   if (fields.has(GROUP.ordinal)) fields.set(GROUP.ordinal, { is: 'i16', value: move.ordinal });
   return { rows: group.rows, struct: writeThrift(fields) };
+}
+
+/** Where the pages of a column are in the file, and how they are packed. */
+export interface ColumnPages {
+  readonly start: number;
+  readonly end: number;
+  /** Parquet's number of the codec. */
+  readonly codec: number | undefined;
+}
+
+/** The pages of each column of a row group, in the file's order of columns. */
+export function columnPages(group: FileRowGroup): ColumnPages[] {
+  const chunks = structsOf(readThrift(group.struct, GROUP.chunks), GROUP.chunks);
+  return chunks.map((chunk) => {
+    const codec = intOf(structOf(readThrift(chunk).get(CHUNK.meta)), META.codec);
+    return { ...chunkExtent(chunk), codec };
+  });
 }
 
 /** Which of the columns `chosen` have a dictionary in this row group, by their place in `chosen`. */

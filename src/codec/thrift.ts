@@ -12,7 +12,7 @@ const TRUE = 1;
 const FALSE = 2;
 const BYTE = 3;
 const I16 = 4;
-const I32 = 5;
+export const I32 = 5;
 export const I64 = 6;
 const DOUBLE = 7;
 const BINARY = 8;
@@ -92,7 +92,7 @@ function readZigZag64(input: Input): bigint {
   return halves.getBigInt64(0, true);
 }
 
-function readZigZag32(input: Input): number {
+export function readZigZag32(input: Input): number {
   readZigZagHalves(input);
   return halves.getInt32(0, true);
 }

@@ -22,10 +22,7 @@ const SEED = Number(process.env['HYP_SEED'] ?? 1);
 /** 24 units of each format, of which a kill takes one to three. */
 const ROWS = 24_000;
 /** Where the kills of one format fall; each is repeated until it fell there. */
-const STEPS = [
-  ...['planned', 'in parts', 'any'],
-  ...['planned', 'in parts', 'any'],
-] as const;
+const STEPS = [...['planned', 'in parts', 'any'], ...['planned', 'in parts', 'any']] as const;
 const WITHIN_PER_FORMAT = STEPS.filter((step) => step !== 'any').length;
 /** The unit was whole a moment before the kill: so often it is tried again at most. */
 const MISSES_PER_FORMAT = 6;
