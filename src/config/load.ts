@@ -7,7 +7,6 @@ import { resolve } from 'node:path';
 import { HypError, systemCode } from '../core/errors.ts';
 import { DEFAULTS, defaultConfig } from './config.ts';
 import type { HypConfig } from './config.ts';
-import { parseConfig } from './parse.ts';
 import type { Environment } from './yaml-tree.ts';
 
 export const CONFIG_FILE = 'hyp.yaml';
@@ -49,5 +48,7 @@ export async function loadConfig(source: ConfigSource): Promise<HypConfig> {
   const root = source.root === undefined ? undefined : resolve(source.cwd, source.root);
   const text = await readConfigFile(path, source.config !== undefined);
   if (text === undefined) return defaultConfig(root ?? resolve(source.cwd, DEFAULTS.root));
+  // The parser is loaded for a file only: it is a quarter of what a command without one loads.
+  const { parseConfig } = await import('./parse.ts');
   return parseConfig(text, { path, env: source.env, root });
 }

@@ -4,11 +4,14 @@
  * llp/0010
  */
 import type { z } from 'zod';
-import { pathText } from './yaml-tree.ts';
 import type { ConfigProblem, Path, YamlTree } from './yaml-tree.ts';
 
 type Issue = z.core.$ZodIssue;
 const SHOWN_LENGTH = 60;
+
+export function pathText(path: Path): string {
+  return path.join('.');
+}
 
 function at(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(

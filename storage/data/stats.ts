@@ -8,7 +8,6 @@
  * Not its job: Iceberg's bytes of bounds (storage/iceberg/bounds).
  * llp/0005
  */
-import { parquetMetadata } from 'hyparquet';
 import type { FileMetaData, RowGroup } from 'hyparquet';
 import { invariant } from '../../src/core/invariant.ts';
 import type { ColumnShape } from '../../src/codec/arrow-schema.ts';
@@ -197,11 +196,13 @@ function assertSchema(meta: FileMetaData, columns: readonly ColumnShape[]): void
 }
 
 /** Reads the footer (metadata and tail) that was just written and holds it against the rows. */
-export function footerFacts(
+export async function footerFacts(
   footer: Uint8Array,
   columns: readonly ColumnShape[],
   tally: RowTally,
-): FooterFacts {
+): Promise<FooterFacts> {
+  // Loaded by whoever writes: those who only read start sooner without it.
+  const { parquetMetadata } = await import('hyparquet');
   const meta = parquetMetadata(footer, { parsers: RAW, geoparquet: false });
   assertSchema(meta, columns);
   invariant(meta.num_rows === BigInt(tally.rows), 'the footer has the rows that were written');

@@ -70,7 +70,7 @@ export async function writeDataFile(
   }
   await createSynced(fs, path, pieces());
   try {
-    const facts = footerFacts(footer, columns, tally);
+    const facts = await footerFacts(footer, columns, tally);
     invariant(
       facts.splitOffsets.length === rowGroups.length &&
         facts.splitOffsets.every((at, index) => index > 0 || at === BigInt(PARQUET_MAGIC.length)),

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const AS_USER = fileURLToPath(new URL('as-user.mjs', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;
@@ -35,11 +36,13 @@ export interface RunOptions {
 
 /** Starts `hyp args…`; it is killed when the running test is over, if it still runs. */
 export function startHyp(args: readonly string[], options: RunOptions): Started {
-  const child = spawn(process.execPath, [CLI, ...args], {
+  const { uid } = options;
+  const user = uid === undefined ? {} : { HYP_TEST_UID: uid.toString() };
+  const preload = uid === undefined ? [] : ['--import', AS_USER];
+  const child = spawn(process.execPath, [...preload, CLI, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env['PATH'], HOME: options.cwd, ...options.env },
+    env: { PATH: process.env['PATH'], HOME: options.cwd, ...options.env, ...user },
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
   });
   onTestFinished(() => void child.kill('SIGKILL'));
   const text = { stdout: '', stderr: '' };

@@ -16,7 +16,6 @@ import type { StopSignal } from '../../daemon/signals.ts';
 import { EXIT } from '../exit-codes.ts';
 import { expandInputs } from '../inputs.ts';
 import { formatBytes, plain, plural } from '../print.ts';
-import { showProgress } from '../progress.ts';
 import type { Run, Task } from '../run.ts';
 
 interface Options {
@@ -112,6 +111,7 @@ async function backfill(
   const dryRun = options.dryRun === true;
   const engine = await task.open({ mustExist: dryRun });
   const stop = stopOnSignal(task);
+  const { showProgress } = await import('../progress.ts');
   const progress = showProgress(task);
   try {
     const report = await engine.backfill(dataset, files, {

@@ -5,7 +5,6 @@
  */
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import writeFileAtomic from 'write-file-atomic';
 import { mkdirDurable } from '../../core/durable-fs.ts';
 import { HypError } from '../../core/errors.ts';
 import { nodeFs } from '../../core/node-fs.ts';
@@ -51,6 +50,7 @@ async function init(task: Task, directory: string | undefined): Promise<number> 
   const madeFile = (await nodeFs.stat(file)) === undefined;
   if (madeFile) {
     const root = task.given.root === undefined ? DEFAULTS.root : resolve(cwd, task.given.root);
+    const { default: writeFileAtomic } = await import('write-file-atomic');
     await writeFileAtomic(file, configTemplate(root), { mode: FILE_MODE });
   }
   const config = await loadConfig({ config: file, root: task.given.root, cwd, env });
