@@ -151,7 +151,8 @@ async function madeMeanwhile(
 
 /** A directory with other things in it is not turned into a store behind its owner's back. */
 async function assertEmpty(fs: DurableFs, root: string): Promise<void> {
-  const ours = new Set([TABLES_DIR, SPOOL_DIR, stateDir('').slice(1)]);
+  // The file too: another process may have made the store since we looked for it.
+  const ours = new Set([STORE_FILE, TABLES_DIR, SPOOL_DIR, stateDir('').slice(1)]);
   const names = await fs.readdir(root);
   const strange = names.find((name) => !ours.has(name) && !name.startsWith('.'));
   if (strange === undefined) return;
