@@ -70,7 +70,7 @@ describe('a backfill', () => {
       // Every other file takes several commits: a kill leaves part of it in.
       const addFile = async (): Promise<void> => {
         const at = files.length;
-        const count = at % 2 === 0 ? 250_000 : 30_000;
+        const count = at % 2 === 0 ? 180_000 : 20_000;
         const text = at % 2 === 0 ? shortText(rows + 1, count) : logText(LOG, rows + 1, count);
         const content = at % 4 === 3 ? gzipSync(text, { level: 1 }) : text;
         files.push(await place(on, `log-${at}.ndjson`, content));

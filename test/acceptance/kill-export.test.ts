@@ -19,8 +19,8 @@ import { seededRandom } from '../support/random.ts';
 import type { SeededRandom } from '../support/random.ts';
 
 const SEED = Number(process.env['HYP_SEED'] ?? 1);
-/** 24 units of each format, of which a kill takes one to three. */
-const ROWS = 24_000;
+/** 18 units of each format, of which a kill takes one or two. */
+const ROWS = 18_000;
 /** Where the kills of one format fall; each is repeated until it fell there. */
 const STEPS = [...['planned', 'in parts', 'any'], ...['planned', 'in parts', 'any']] as const;
 const WITHIN_PER_FORMAT = STEPS.filter((step) => step !== 'any').length;

@@ -35,7 +35,7 @@ const SECONDS = Number(process.env['HYP_RACE_SECONDS'] ?? 60);
 const SEED = Number(process.env['HYP_SEED'] ?? 1);
 
 /** Between two runs of a command: more of them would only wait for the cores. */
-const BREATH_MS = 300;
+const BREATH_MS = 600;
 
 const CONFIG = `
 datasets: { "*": { flush: { maxDelay: 150ms } } }
@@ -140,7 +140,7 @@ class Race {
     const actor = this.actor('tick');
     while (!this.stopping) {
       await this.run(actor, asChild(this.on.start(['tick'])), [0, 75]);
-      await wait(300);
+      await wait(BREATH_MS);
     }
   }
 
