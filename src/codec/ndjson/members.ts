@@ -55,6 +55,7 @@ export function memberOf(column: Column | DictionaryColumn): Member {
 }
 
 const OPENING = Uint8Array.of(QUOTE);
+const NO_NAME = new Uint8Array(0);
 
 function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, length);
@@ -124,12 +125,11 @@ function longMember({ prefix, valid, words }: Field): Member {
 function textMember({ prefix, valid, view, ends }: Field): Member {
   const around = prefix.length + 3;
   const name = viewOf(Buffer.concat([prefix, OPENING]));
-  const cleanBlock = ({ from, count }: Block): boolean =>
-    isClean(view, ends[from] ?? 0, ends[from + count] ?? 0);
+  /** Of the block that was measured last, which is the one that is written. */
+  let clean = false;
   return {
-    measure: (block, sizes) => {
-      const clean = cleanBlock(block);
-      const { from, count } = block;
+    measure: ({ from, count }, sizes) => {
+      clean = isClean(view, ends[from] ?? 0, ends[from + count] ?? 0);
       for (let i = 0; i < count; i++) {
         const row = from + i;
         if (isNull(valid, row)) continue;
@@ -139,9 +139,7 @@ function textMember({ prefix, valid, view, ends }: Field): Member {
         sizes[i] = (sizes[i] ?? 0) + around + bytes;
       }
     },
-    write: (block, out, places) => {
-      const clean = cleanBlock(block);
-      const { from, count } = block;
+    write: ({ from, count }, out, places) => {
       for (let i = 0; i < count; i++) {
         const row = from + i;
         if (isNull(valid, row)) continue;
@@ -162,49 +160,41 @@ function textMember({ prefix, valid, view, ends }: Field): Member {
   };
 }
 
-/** Nested values are raw JSON text already. */
-function jsonMember({ prefix, valid, view, ends }: Field): Member {
-  const around = prefix.length + 1;
+/** Where the raw JSON of a row stands; nothing is written where it is empty. */
+type RawText = (row: number) => { readonly start: number; readonly end: number };
+
+/** Nested values are JSON text already. */
+function jsonMember(field: Field): Member {
+  const { ends } = field;
+  return rawMember(field, field.prefix, (row) => ({
+    start: ends[row] ?? 0,
+    end: ends[row + 1] ?? 0,
+  }));
+}
+
+/** The members of `_hyp_rescued` stand among the others, without its name and its braces. */
+function rescuedMembers(field: Field): Member {
+  const { bytes, ends } = field;
+  return rawMember(field, NO_NAME, (row) => membersOf(bytes, ends[row] ?? 0, ends[row + 1] ?? 0));
+}
+
+function rawMember({ valid, view }: Field, prefix: Uint8Array, textOf: RawText): Member {
   const name = viewOf(prefix);
   return {
     measure: ({ from, count }, sizes) => {
       for (let i = 0; i < count; i++) {
-        const row = from + i;
-        if (isNull(valid, row)) continue;
-        sizes[i] = (sizes[i] ?? 0) + around + (ends[row + 1] ?? 0) - (ends[row] ?? 0);
+        if (isNull(valid, from + i)) continue;
+        const { start, end } = textOf(from + i);
+        if (end > start) sizes[i] = (sizes[i] ?? 0) + prefix.length + end - start + 1;
       }
     },
     write: ({ from, count }, out, places) => {
       for (let i = 0; i < count; i++) {
-        const row = from + i;
-        if (isNull(valid, row)) continue;
-        const place = putText(out, places[i] ?? 0, name, 0, name.byteLength);
-        const end = putText(out, place, view, ends[row] ?? 0, ends[row + 1] ?? 0);
-        out.bytes[end] = COMMA;
-        places[i] = end + 1;
-      }
-    },
-  };
-}
-
-/** The members of `_hyp_rescued` stand among the others, without the braces around them. */
-function rescuedMembers({ valid, bytes, view, ends }: Field): Member {
-  return {
-    measure: ({ from, count }, sizes) => {
-      for (let i = 0; i < count; i++) {
-        const row = from + i;
-        if (isNull(valid, row)) continue;
-        const { start, end } = membersOf(bytes, ends[row] ?? 0, ends[row + 1] ?? 0);
-        if (end > start) sizes[i] = (sizes[i] ?? 0) + end - start + 1;
-      }
-    },
-    write: ({ from, count }, out, places) => {
-      for (let i = 0; i < count; i++) {
-        const row = from + i;
-        if (isNull(valid, row)) continue;
-        const { start, end } = membersOf(bytes, ends[row] ?? 0, ends[row + 1] ?? 0);
+        if (isNull(valid, from + i)) continue;
+        const { start, end } = textOf(from + i);
         if (end === start) continue;
-        const place = putText(out, places[i] ?? 0, view, start, end);
+        const named = putText(out, places[i] ?? 0, name, 0, name.byteLength);
+        const place = putText(out, named, view, start, end);
         out.bytes[place] = COMMA;
         places[i] = place + 1;
       }
