@@ -22,7 +22,7 @@ import type { DecodedBatch } from '../codec/ndjson/decoder.ts';
 import type { Move, Position, Positions } from '../../storage/positions/positions.ts';
 import type { Table, TableHead } from '../../storage/table.ts';
 import type { AppendResult } from './api.ts';
-import { PrefixDigest } from './backfill/prefix-digest.ts';
+import { PrefixDigest } from './prefix-digest.ts';
 import type { EngineContext } from './context.ts';
 import { commitRows } from './flush/commit-rows.ts';
 import { addToTally, newTally } from './tally.ts';

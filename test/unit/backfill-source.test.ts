@@ -1,7 +1,7 @@
 /** Which source a content is: prefixes are found by their halves (llp/0012). */
 import { describe, expect, it } from 'vitest';
 import { KnownSources } from '../../src/engine/backfill/known-sources.ts';
-import { PrefixDigest } from '../../src/engine/backfill/prefix-digest.ts';
+import { PrefixDigest } from '../../src/engine/prefix-digest.ts';
 import {
   decideSource,
   firstRecord,

@@ -11,8 +11,8 @@ import { currentSchema } from '../../../storage/iceberg/metadata.ts';
 import { targetsOf } from '../../../storage/iceberg/schema.ts';
 import type { Move, Position, Positions } from '../../../storage/positions/positions.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
-import { halfOf } from './prefix-digest.ts';
-import type { Half } from './prefix-digest.ts';
+import { halfOf } from '../prefix-digest.ts';
+import type { Half } from '../prefix-digest.ts';
 
 /** More than this are listed in one go. */
 const PROBES = 8;

@@ -15,7 +15,7 @@ import type { Piece } from './commit-group.ts';
 import { openContent } from './content.ts';
 import type { FileContent } from './content.ts';
 import type { KnownFiles } from './known-sources.ts';
-import { PrefixDigest } from './prefix-digest.ts';
+import { PrefixDigest } from '../prefix-digest.ts';
 import { formatOf, readRows } from './format.ts';
 import { decideSource, firstRecord, matchPrefix, sourcePrefix } from './source.ts';
 import type { SourceDecision } from './source.ts';

@@ -14,7 +14,7 @@
 import { sha256Hex } from '../../core/digest.ts';
 import type { Position } from '../../../storage/positions/positions.ts';
 import type { KnownSources } from './known-sources.ts';
-import { PrefixDigest } from './prefix-digest.ts';
+import { PrefixDigest } from '../prefix-digest.ts';
 
 /** A first record longer than this is known by its beginning. */
 const HEAD_BYTES = 64 * 1024;

@@ -1,5 +1,5 @@
 /**
- * Owns: the digest of growing prefixes of a content, as a file's position holds it:
+ * Owns: the digest of growing prefixes of a content, as positions of files and append keys hold it:
  * `<SHA-256>.<half>`. The half is of the first 2^k bytes, the largest power of two not above the
  * length: of thousands of files that begin with one line, it tells which can be the beginning of
  * another without hashing at every length (llp/0012).
@@ -7,7 +7,7 @@
  * llp/0012
  */
 import { createHash } from 'node:crypto';
-import { HypError } from '../../core/errors.ts';
+import { HypError } from '../core/errors.ts';
 
 const HALF_DIGITS = 8;
 /** Shorter contents have no half: there are few lengths below it. */
