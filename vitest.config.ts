@@ -1,5 +1,6 @@
 /**
- * Owns: the kinds of tests and how they run (llp/0013). `npx vitest run --project unit` runs one.
+ * Owns: the kinds of tests and how they run (llp/0013). `npx vitest run --project unit` runs one;
+ * `npm test` runs all but `crash`, which takes its time and has `npm run test:crash`.
  * test/interop and test/shared need more than this package and have configurations of their own.
  */
 import { defineConfig } from 'vitest/config';
@@ -13,6 +14,7 @@ const PROJECTS = {
   property: { include: ['test/property/**/*.test.ts'], timeoutMs: 60_000, isolate: false },
   sim: { include: ['test/sim/**/*.test.ts'], timeoutMs: 120_000, isolate: false },
   acceptance: { include: ['test/acceptance/**/*.test.ts'], timeoutMs: 120_000, isolate: true },
+  crash: { include: ['test/crash/**/*.test.ts'], timeoutMs: 300_000, isolate: true },
   smoke: {
     include: ['smoke/**/*.test.ts', 'test/smoke/**/*.test.ts'],
     timeoutMs: 180_000,
