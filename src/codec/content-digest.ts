@@ -10,14 +10,7 @@
 import { HypError } from '../core/errors.ts';
 import { defined, invariant } from '../core/invariant.ts';
 import { SEQ_COLUMN, columnNamed } from './columns.ts';
-import type {
-  BooleanColumn,
-  CodedBatch,
-  Column,
-  DictionaryColumn,
-  LongColumn,
-  TextColumn,
-} from './columns.ts';
+import type { BooleanColumn, CodedBatch, Column, DictionaryColumn, LongColumn } from './columns.ts';
 import {
   LANE_ROWS,
   addBytes,
@@ -41,18 +34,24 @@ const NAN_HIGH = 0x7ff80000;
 /** Adds rows `from` … `from + rows` of a column to the lanes 0 … `rows`. */
 type AddRows = (from: number, rows: number) => void;
 
+// The loops are functions of the module: V8 drops the fast code of a function when the last AddRows
+// that holds it is collected, and would compile it again for each file.
+
 function isNull(validity: Uint8Array | undefined, row: number): boolean {
   return validity !== undefined && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
 }
 
-function addBooleans({ validity, values }: BooleanColumn, hash: ValueHash): AddRows {
-  return (from, rows) => {
-    for (let i = 0; i < rows; i++) {
-      const row = from + i;
-      if (isNull(validity, row)) continue;
-      addWords(hash, i, ((values[row >> 3] ?? 0) >> (row & 7)) & 1, 0);
-    }
-  };
+function addBooleans(
+  { validity, values }: BooleanColumn,
+  hash: ValueHash,
+  from: number,
+  rows: number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const row = from + i;
+    if (isNull(validity, row)) continue;
+    addWords(hash, i, ((values[row >> 3] ?? 0) >> (row & 7)) & 1, 0);
+  }
 }
 
 /** True when all of them are the same: one clock stamps the rows of a commit. */
@@ -63,94 +62,154 @@ function isConstant(halves: Int32Array): boolean {
   return true;
 }
 
-function addLongs({ validity, values }: LongColumn, lanes: Lanes, fieldId: number): AddRows {
-  const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
+function halvesOf({ buffer, byteOffset, length }: BigInt64Array | Float64Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length * 2);
+}
+
+function longsAdder({ validity, values }: LongColumn, lanes: Lanes, fieldId: number): AddRows {
+  const halves = halvesOf(values);
   if (validity === undefined && isConstant(halves)) {
     const known = newLanes(1);
     addWords(valueHash(known, KIND.long, fieldId), 0, halves[0] ?? 0, halves[1] ?? 0);
     return (_from, rows) => {
-      for (let i = 0; i < rows; i++) addLane(lanes, i, known, 0);
+      addSame(lanes, known, rows);
     };
   }
   const hash = valueHash(lanes, KIND.long, fieldId);
+  const words = { validity, halves };
   return (from, rows) => {
-    for (let i = 0; i < rows; i++) {
-      const row = from + i;
-      if (isNull(validity, row)) continue;
-      addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
-    }
+    addLongs(words, hash, from, rows);
   };
+}
+
+function addSame(lanes: Lanes, known: Lanes, rows: number): void {
+  for (let i = 0; i < rows; i++) addLane(lanes, i, known, 0);
+}
+
+interface Words {
+  readonly validity: Uint8Array | undefined;
+  /** Low and high half of each value. */
+  readonly halves: Int32Array;
+}
+
+function addLongs({ validity, halves }: Words, hash: ValueHash, from: number, rows: number): void {
+  for (let i = 0; i < rows; i++) {
+    const row = from + i;
+    if (isNull(validity, row)) continue;
+    addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
+  }
 }
 
 function addDoubles(
-  validity: Uint8Array | undefined,
-  values: Float64Array,
+  { validity, halves, values }: Words & { readonly values: Float64Array },
   hash: ValueHash,
-): AddRows {
-  const halves = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-  return (from, rows) => {
-    for (let i = 0; i < rows; i++) {
-      const row = from + i;
-      if (isNull(validity, row)) continue;
-      const value = values[row] ?? 0;
-      if (value === 0) addWords(hash, i, 0, 0);
-      else if (Number.isNaN(value)) addWords(hash, i, 0, NAN_HIGH);
-      else addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
-    }
-  };
+  from: number,
+  rows: number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const row = from + i;
+    if (isNull(validity, row)) continue;
+    const value = values[row] ?? 0;
+    if (value === 0) addWords(hash, i, 0, 0);
+    else if (Number.isNaN(value)) addWords(hash, i, 0, NAN_HIGH);
+    else addWords(hash, i, halves[2 * row] ?? 0, halves[2 * row + 1] ?? 0);
+  }
 }
 
-function addTexts({ validity, offsets, values }: TextColumn, hash: ValueHash): AddRows {
-  const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
-  return (from, rows) => {
-    for (let i = 0; i < rows; i++) {
-      const row = from + i;
-      if (isNull(validity, row)) continue;
-      addBytes(hash, i, view, offsets[row] ?? 0, offsets[row + 1] ?? 0);
-    }
-  };
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+interface Texts {
+  readonly validity: Uint8Array | undefined;
+  readonly offsets: Int32Array;
+  readonly view: DataView;
+}
+
+function addTexts(
+  { validity, offsets, view }: Texts,
+  hash: ValueHash,
+  from: number,
+  rows: number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const row = from + i;
+    if (isNull(validity, row)) continue;
+    addBytes(hash, i, view, offsets[row] ?? 0, offsets[row + 1] ?? 0);
+  }
 }
 
 /** Each entry is hashed once; a row adds the hash of its entry. */
-function addCodes(column: DictionaryColumn, lanes: Lanes, fieldId: number): AddRows {
-  const { validity, codes, entries } = column;
-  const { buffer, byteOffset, byteLength } = entries.values;
-  const view = new DataView(buffer, byteOffset, byteLength);
+function codesAdder(
+  { validity, codes, entries }: DictionaryColumn,
+  lanes: Lanes,
+  id: number,
+): AddRows {
   const known = newLanes(entries.count);
-  const hash = valueHash(known, KIND.text, fieldId);
-  for (let i = 0; i < entries.count; i++) {
-    addBytes(hash, i, view, entries.offsets[i] ?? 0, entries.offsets[i + 1] ?? 0);
-  }
+  const texts = { validity: undefined, offsets: entries.offsets, view: viewOf(entries.values) };
+  addTexts(texts, valueHash(known, KIND.text, id), 0, entries.count);
+  const coded = { validity, codes, known };
   return (from, rows) => {
-    for (let i = 0; i < rows; i++) {
-      const row = from + i;
-      if (!isNull(validity, row)) addLane(lanes, i, known, codes[row] ?? 0);
-    }
+    addCodes(coded, lanes, from, rows);
   };
+}
+
+interface Codes {
+  readonly validity: Uint8Array | undefined;
+  readonly codes: Int32Array;
+  /** The hash of each entry. */
+  readonly known: Lanes;
+}
+
+function addCodes(
+  { validity, codes, known }: Codes,
+  lanes: Lanes,
+  from: number,
+  rows: number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const row = from + i;
+    if (!isNull(validity, row)) addLane(lanes, i, known, codes[row] ?? 0);
+  }
 }
 
 function adderOf(column: Column | DictionaryColumn, lanes: Lanes): AddRows {
   const id = defined(column.fieldId, `column ${column.name} has a field id when it is digested`);
-  if ('codes' in column) return addCodes(column, lanes, id);
+  if ('codes' in column) return codesAdder(column, lanes, id);
   switch (column.type) {
-    case 'boolean':
-      return addBooleans(column, valueHash(lanes, KIND.boolean, id));
+    case 'boolean': {
+      const hash = valueHash(lanes, KIND.boolean, id);
+      return (from, rows) => {
+        addBooleans(column, hash, from, rows);
+      };
+    }
     case 'long':
     case 'timestamptz':
-      return addLongs(column, lanes, id);
-    case 'double':
-      return addDoubles(column.validity, column.values, valueHash(lanes, KIND.double, id));
+      return longsAdder(column, lanes, id);
+    case 'double': {
+      const hash = valueHash(lanes, KIND.double, id);
+      const { validity, values } = column;
+      const doubles = { validity, values, halves: halvesOf(values) };
+      return (from, rows) => {
+        addDoubles(doubles, hash, from, rows);
+      };
+    }
     case 'string':
-    case 'json':
-      return addTexts(column, valueHash(lanes, KIND.text, id));
+    case 'json': {
+      const hash = valueHash(lanes, KIND.text, id);
+      const { validity, offsets, values } = column;
+      const texts = { validity, offsets, view: viewOf(values) };
+      return (from, rows) => {
+        addTexts(texts, hash, from, rows);
+      };
+    }
   }
 }
 
 function seqHalves(batch: CodedBatch): Int32Array {
   const seq = columnNamed(batch, SEQ_COLUMN);
   invariant(seq?.type === 'long' && seq.nullCount === 0, 'rows have a seq when they are digested');
-  const { buffer, byteOffset, length } = seq.values;
-  return new Int32Array(buffer, byteOffset, length * 2);
+  return halvesOf(seq.values);
 }
 
 /** Sum of the row hashes of lanes 0 … `rows`. */

@@ -57,9 +57,12 @@ export function* encodeNdjsonChunks(
   const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
   const out = spare ?? newTextOut(chunkBytes + SLACK_BYTES);
   spare = undefined;
+  const sizes = new Int32Array(BLOCK_ROWS);
+  const places = new Int32Array(BLOCK_ROWS);
   let written = 0;
   for (let row = 0; row < batch.rows;) {
-    const block = measure(members, { from: row, count: Math.min(BLOCK_ROWS, batch.rows - row) });
+    const rows = Math.min(BLOCK_ROWS, batch.rows - row);
+    const block = measure(members, { from: row, count: rows }, sizes);
     const { count, bytes } = fitting(block, chunkBytes);
     if (written > 0 && written + bytes > chunkBytes) {
       yield out.bytes.subarray(0, written);
@@ -67,7 +70,7 @@ export function* encodeNdjsonChunks(
     }
     out.length = written;
     reserve(out, bytes + SLACK_BYTES);
-    writeBlock(out, members, { ...block, count }, written);
+    writeBlock(out, members, { ...block, count }, written, places);
     written += bytes;
     row += count;
   }
@@ -80,8 +83,8 @@ interface MeasuredBlock extends Block {
   readonly sizes: Int32Array;
 }
 
-function measure(members: readonly Member[], block: Block): MeasuredBlock {
-  const sizes = new Int32Array(block.count);
+function measure(members: readonly Member[], block: Block, sizes: Int32Array): MeasuredBlock {
+  sizes.fill(0);
   for (const member of members) member.measure(block, sizes);
   // Each member ended with a comma: the last one becomes the closing brace.
   for (let i = 0; i < block.count; i++) {
@@ -104,14 +107,15 @@ function fitting(
   return { count, bytes };
 }
 
+// eslint-disable-next-line max-params -- once per block: what is written, where to, in what room
 function writeBlock(
   out: TextOut,
   members: readonly Member[],
   block: MeasuredBlock,
   at: number,
+  places: Int32Array,
 ): void {
   const { count, sizes } = block;
-  const places = new Int32Array(count);
   let start = at;
   for (let i = 0; i < count; i++) {
     out.bytes[start] = OPEN_BRACE;
