@@ -20,6 +20,23 @@ export const EXIT = {
   badConfig: 78,
 } as const;
 
+/** What each status says, in the words of `hyp --help` and the README. */
+export const EXIT_MEANINGS = [
+  [EXIT.ok, 'done'],
+  [
+    EXIT.failed,
+    'failed, a person decides: parked, corrupt or refused; check, verify found something',
+  ],
+  [EXIT.usage, 'wrong usage: option, name, range, no such store, dataset or file'],
+  [EXIT.sameBytes, 'backfill: a file was skipped, its very bytes came from another path'],
+  [EXIT.badInput, 'bad input: rejected lines are named, all others are stored'],
+  [EXIT.unavailable, 'unavailable: destination, disk, address, DuckDB'],
+  [EXIT.tryAgain, 'try again: held by another daemon, spool full, a sink waits for a retry'],
+  [EXIT.badConfig, 'bad configuration'],
+  [130, 'ended by SIGINT (Ctrl-C); what was acknowledged is safe'],
+  [143, 'ended by SIGTERM; what was acknowledged is safe'],
+] as const;
+
 const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   E_USAGE: EXIT.usage,
   E_CONFIG: EXIT.badConfig,

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { HypError, systemCode } from '../../core/errors.ts';
 import type { AppendResult } from '../../engine/api.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatCount, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -75,25 +76,36 @@ async function append(task: Task, { dataset, file, options }: Given): Promise<nu
   return result.rejected > 0 ? EXIT.badInput : EXIT.ok;
 }
 
-const HELP = `
+const PAGE = manual({
+  about: `
 Prints how many rows are durable. They are in the table after the next flush (hyp tick, a daemon).
-Exit status 65: some lines are not JSON objects; they are named on stderr, all others are stored.
-With --idempotency-key the rows go to the table at once, and a repeated or killed append may be run
-again by anybody: the key and the rows are remembered for 7 days. Other rows under it are an error.
-
-Examples:
-  $ echo '{"path":"/","ms":12}' | hyp append requests
-  $ hyp append requests ./requests.ndjson
-  $ hyp append requests ./requests.ndjson --idempotency-key upload-17`;
+A line that is not a JSON object is named on stderr and left out; all others are stored. A row and a
+line are at most 8 MiB. With --idempotency-key the rows go to the table at once, and a repeated or
+killed append may be run again by anybody: the key and the rows are remembered for 7 days. Other rows
+under the same key are an error.`,
+  writes: `
+the spool of the store, durable (fdatasync) when it returns; with a key the table, durable likewise.
+A store is made where there is none. An append that was killed may have stored its rows.`,
+  exits: [
+    [65, 'some lines are not rows: named on stderr, all others are stored'],
+    [69, 'the disk is full or fails; how many rows are stored is said'],
+    [75, 'the spool is full (spool.maxBytes): flush it, then append the rest'],
+  ],
+  examples: [
+    `echo '{"path":"/","ms":12}' | hyp append requests`,
+    'hyp append requests ./requests.ndjson',
+    'hyp append requests ./requests.ndjson --idempotency-key upload-17',
+  ],
+});
 
 export function addAppend(program: Command, run: Run): void {
   program
     .command('append')
     .description('append NDJSON rows; returns once they are durable')
-    .argument('<dataset>')
-    .argument('[file]', 'NDJSON; - or nothing: stdin')
+    .argument('<dataset>', 'it is made by its first row; [a-z0-9][a-z0-9_-]{0,62}')
+    .argument('[file]', 'NDJSON file (default, and -: stdin)')
     .option('--idempotency-key <key>', 'the same key again, with the same rows, adds nothing')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((dataset: string, file: string | undefined, options: Options, command: Command) =>
       run(command, (task) => append(task, { dataset, file, options })),
     );

@@ -14,6 +14,7 @@ import type {
 import { signalExitCode } from '../../daemon/signals.ts';
 import type { StopSignal } from '../../daemon/signals.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { expandInputs } from '../inputs.ts';
 import { formatBytes, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
@@ -141,33 +142,42 @@ function stoppedExit(task: Task, signal: StopSignal | undefined): number {
   return signalExitCode(signal ?? 'SIGINT');
 }
 
-const HELP = `
+const PAGE = manual({
+  about: `
 Reads NDJSON (.ndjson, .jsonl), CSV and TSV with a header, and JSON arrays (.json, told from NDJSON
-by the first byte), each also packed (.gz, .zst). Directories are walked for these; globs may be quoted:
-* ** ? [abc] {a,b}. CSV values are text unless the table has a typed column of that name. A killed backfill goes on where it stopped, a repeated one adds nothing,
-a grown file adds its tail.
-Exit status 65: some lines were rejected (they are in the file named on stderr); 4: a file was
-skipped because its very bytes are in already from another path; 130: stopped by Ctrl-C.
-
-Examples:
-  $ hyp backfill requests ./logs
-  $ hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run
-  $ hyp backfill sales export.txt --format csv`;
+by the first byte), each also packed (.gz, .zst). Directories are walked for these; globs may be
+quoted: * ** ? [abc] {a,b}. CSV values are text unless the table has a typed column of that name.
+A killed backfill goes on where it stopped, a repeated one adds nothing, a grown file adds its tail.
+Ctrl-C stops after the commit under way; a second one leaves at once, which is as safe.`,
+  writes: `
+the table, commit by commit; each is durable with the position in its file before the next begins.
+Rejected lines go to rejects/ of the store, durable before the commit that passes them.`,
+  exits: [
+    [4, 'a file was skipped: its very bytes are in already from another path'],
+    [65, 'some lines were rejected: they are in the file named on stderr'],
+    [130, 'stopped by Ctrl-C; what was committed stays, run it again to go on'],
+  ],
+  examples: [
+    'hyp backfill requests ./logs',
+    "hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run",
+    'hyp backfill sales export.txt --format csv',
+  ],
+});
 
 export function addBackfill(program: Command, run: Run): void {
   program
     .command('backfill')
     .description('load files into a dataset; repeatable and resumable')
-    .argument('<dataset>')
+    .argument('<dataset>', 'it is made by its first row')
     .argument('<input...>', 'files, directories, globs')
     .option('--dry-run', 'read everything, store nothing, say what would be added')
     .option('--again', 'load a file although its very bytes are in already')
     .addOption(
-      new Option('--format <format>', 'of all files, whatever they are called').choices(
+      new Option('--format <format>', 'of all files (default: of each by its name)').choices(
         INPUT_FORMATS,
       ),
     )
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((dataset: string, inputs: string[], options: Options, command: Command) =>
       run(command, (task) => backfill(task, dataset, inputs, options)),
     );

@@ -5,6 +5,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatCount } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -21,16 +22,23 @@ async function backup(task: Task, dir: string): Promise<number> {
   return EXIT.ok;
 }
 
+const PAGE = manual({
+  about: `
+A backup is a store: move it to where the store was, or open it with --root. A sink that was restored
+with an older store parks and says so: hyp sink resolve.`,
+  writes: `
+DIR, durable when it returns, and a flush of the store itself. Killed half way it leaves a directory
+that is no store: remove it and run it again.`,
+  exits: [[2, 'the directory is not empty']],
+  examples: ['hyp backup ../backup-monday'],
+});
+
 export function addBackup(program: Command, run: Run): void {
   program
     .command('backup')
     .argument('<dir>', 'a new or empty directory')
     .description('flush, then copy the store consistently beside a running daemon')
-    .addHelpText(
-      'after',
-      '\nA backup is a store: move it to where the store was, or open it with --root.' +
-        '\n\nExamples:\n  $ hyp backup ../backup-monday',
-    )
+    .addHelpText('after', PAGE)
     .action((dir: string, _options: object, command: Command) =>
       run(command, (task) => backup(task, dir)),
     );

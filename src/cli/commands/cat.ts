@@ -11,6 +11,7 @@ import type { Batch } from '../../codec/columns.ts';
 import { encodeNdjson } from '../../codec/ndjson/encode.ts';
 import { omitColumns } from '../../codec/omit.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import type { Run, Task } from '../run.ts';
 
 interface Options {
@@ -52,24 +53,25 @@ async function cat(task: Task, dataset: string, options: Options): Promise<numbe
   return EXIT.ok;
 }
 
-const HELP = `
+const PAGE = manual({
+  about: `
 The range is (after, through]: --after is exclusive, --through inclusive. With --seq each row has
 its sequence number as _hyp_seq: the last one is the --after of the next call. A value of its own
-under that name is then left out.
-
-Examples:
-  $ hyp cat requests
-  $ hyp cat requests --after 1000 --seq | tail -1`;
+under that name is then left out.`,
+  writes: 'a flush of the dataset (what was appended is committed, durable), nothing else.',
+  exits: [[2, 'no such dataset, or an empty range']],
+  examples: ['hyp cat requests', 'hyp cat requests --after 1000 --seq | tail -1'],
+});
 
 export function addCat(program: Command, run: Run): void {
   program
     .command('cat')
     .description('flush, then print rows in sequence order as NDJSON')
-    .argument('<dataset>')
-    .option('--after <n>', 'only rows above this sequence number')
-    .option('--through <n>', 'only rows up to this sequence number')
+    .argument('<dataset>', 'as in `hyp dataset list`')
+    .option('--after <n>', 'only rows above this sequence number (default 0)')
+    .option('--through <n>', 'only rows up to this sequence number (default: the last)')
     .option('--seq', 'add _hyp_seq to each row')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((dataset: string, options: Options, command: Command) =>
       run(command, (task) => cat(task, dataset, options)),
     );

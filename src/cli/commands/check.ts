@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { CheckReport } from '../../engine/api.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatCount, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -31,10 +32,19 @@ async function check(task: Task): Promise<number> {
   return report.findings.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
+const PAGE = manual({
+  about: `
+Reads every record, frame, manifest and data file and proves checksums, counts and sequence numbers.
+Each finding says which file and what to run. For what was delivered: hyp verify.`,
+  writes: 'nothing.',
+  exits: [[1, 'something is wrong']],
+  examples: ['hyp check', 'hyp check --json'],
+});
+
 export function addCheck(program: Command, run: Run): void {
   program
     .command('check')
     .description('read and prove everything the store refers to; changes nothing')
-    .addHelpText('after', '\nExit status 1: something is wrong.\n\nExamples:\n  $ hyp check')
+    .addHelpText('after', PAGE)
     .action((_options: object, command: Command) => run(command, check));
 }

@@ -8,6 +8,7 @@ import { Counters } from '../../daemon/metrics/counters.ts';
 import { signalExitCode } from '../../daemon/signals.ts';
 import { formatAddress } from '../../config/values.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { daemonObserver } from '../log.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -38,20 +39,27 @@ async function daemon(task: Task): Promise<number> {
   process.exit(end.kind === 'left' ? signalExitCode(end.signal) : EXIT.ok);
 }
 
-const HELP = `
-Flushes, exports and retries until SIGTERM or Ctrl-C, then drains within daemon.drain (10s) and
-ends with 0; a second signal leaves at once (130, 143), which is safe. Exit status 75: another
-daemon has this store.
-
-Examples:
-  $ hyp daemon
-  $ curl http://127.0.0.1:7711/ready
-  $ curl http://127.0.0.1:7711/metrics`;
+const PAGE = manual({
+  about: `
+Flushes, exports and retries until SIGTERM or Ctrl-C, then drains within daemon.drain (default 10s)
+and ends with 0; a second signal leaves at once, which is safe, as kill -9 is. On daemon.http (default
+http://127.0.0.1:7711): /health, /ready, /status (JSON) and /metrics (Prometheus). One line on stdout
+when it is ready; decisions as JSON lines on stderr from level info on (--log-level).`,
+  writes: `
+what the spool holds into the tables, units to the sinks, and the progress of each: every step is
+durable before the next one relies on it. A store is made where there is none.`,
+  exits: [
+    [0, 'drained, or the limit of daemon.drain passed'],
+    [75, 'another daemon has this store'],
+    [130, 'a second signal; 143 for SIGTERM'],
+  ],
+  examples: ['hyp daemon', 'hyp daemon --log-level warn'],
+});
 
 export function addDaemon(program: Command, run: Run): void {
   program
     .command('daemon')
     .description('flush and export continuously until told to stop')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((_options: object, command: Command) => run(command, daemon));
 }

@@ -12,6 +12,7 @@ import { DEFAULTS } from '../../config/config.ts';
 import { CONFIG_FILE, loadConfig } from '../../config/load.ts';
 import { configTemplate } from '../config-template.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import type { Run, Task } from '../run.ts';
 
 const FILE_MODE = 0o600;
@@ -65,12 +66,20 @@ async function init(task: Task, directory: string | undefined): Promise<number> 
   return EXIT.ok;
 }
 
+const PAGE = manual({
+  about: 'What is there already stays as it is; run again, it makes what is missing.',
+  writes:
+    'hyp.yaml (mode 0600), the store it names, and the directories above; durable when it returns.',
+  exits: [[78, 'the hyp.yaml that is there has problems']],
+  examples: ['hyp init', 'hyp init ./site'],
+});
+
 export function addInit(program: Command, run: Run): void {
   program
     .command('init')
-    .description('make a store and a commented hyp.yaml in DIR (default: here)')
-    .argument('[dir]', 'directory of hyp.yaml')
-    .addHelpText('after', '\nExamples:\n  $ hyp init\n  $ hyp init ./site')
+    .description('make a store and a commented hyp.yaml in a directory')
+    .argument('[dir]', 'directory of hyp.yaml (default: here)')
+    .addHelpText('after', PAGE)
     .action((dir: string | undefined, _options: object, command: Command) =>
       run(command, (task) => init(task, dir)),
     );

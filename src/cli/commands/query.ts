@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { Json } from '../../core/json.ts';
 import type { QueryResult } from '../../engine/api.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { jsonLine, plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -53,20 +54,27 @@ async function query(task: Task, sql: string): Promise<number> {
   return EXIT.ok;
 }
 
-const HELP = `
-Each dataset is a view of its name; names with a dash need double quotes. With --json one object
-per row and line.
-
-Examples:
-  $ hyp query 'SELECT count(*) FROM requests'
-  $ hyp query 'SELECT path, avg(ms) FROM requests GROUP BY path' --json`;
+const PAGE = manual({
+  about: `
+Each dataset is a view of its name; names with a dash need double quotes. With --json one object per
+row and line. Every file is proven before DuckDB reads it.`,
+  writes: 'a flush of the datasets the query names; the query itself can change nothing.',
+  exits: [
+    [2, 'the SQL is wrong, or names no dataset'],
+    [69, 'DuckDB (@duckdb/node-api, an optional dependency) is not installed'],
+  ],
+  examples: [
+    "hyp query 'SELECT count(*) FROM requests'",
+    "hyp query 'SELECT path, avg(ms) FROM requests GROUP BY path' --json",
+  ],
+});
 
 export function addQuery(program: Command, run: Run): void {
   program
     .command('query')
     .description('flush, then run SQL over the datasets (needs @duckdb/node-api)')
-    .argument('<sql>')
-    .addHelpText('after', HELP)
+    .argument('<sql>', 'one statement of DuckDB')
+    .addHelpText('after', PAGE)
     .action((sql: string, _options: object, command: Command) =>
       run(command, (task) => query(task, sql)),
     );

@@ -8,6 +8,7 @@ import { HypError } from '../../core/errors.ts';
 import { toDatasetName, toSinkName } from '../../core/ids.ts';
 import type { Resolution, ResolveChoice } from '../../engine/api.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatCount } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -58,6 +59,21 @@ async function resolve(
   return EXIT.ok;
 }
 
+const PAGE = manual({
+  about: `
+Exactly one of --restored, --copied, --delivered, --again and --retry; \`hyp status\` says what the sink
+waits for and which of them fit. After --restored and --copied the table goes on under a new lineage,
+for all its sinks.`,
+  writes: `
+the progress of the sink (and the lineage of the table), durable when it returns; nothing that is at
+the destination is changed or removed.`,
+  exits: [[2, 'the sink waits for nobody, or the choice does not fit']],
+  examples: [
+    'hyp sink resolve archive --retry',
+    'hyp sink resolve archive --restored --dataset requests',
+  ],
+});
+
 /** Adds the command below `hyp sink`. */
 export function addSinkResolve(sink: Command, run: Run): void {
   const command = sink
@@ -67,11 +83,7 @@ export function addSinkResolve(sink: Command, run: Run): void {
     .option('--dataset <name>', 'only this dataset (default: each it is parked for)');
   for (const [name, text] of Object.entries(CHOICES)) command.option(`--${name}`, text);
   command
-    .addHelpText(
-      'after',
-      '\nAfter --restored and --copied the table goes on under a new lineage, for all its sinks.' +
-        '\n\nExamples:\n  $ hyp sink resolve archive --retry\n  $ hyp sink resolve archive --restored --dataset requests',
-    )
+    .addHelpText('after', PAGE)
     .action((name: string, options: Record<string, unknown>, self: Command) =>
       run(self, (task) => resolve(task, name, options)),
     );

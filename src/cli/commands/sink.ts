@@ -8,6 +8,7 @@ import { sinkToJson } from '../../daemon/status-json.ts';
 import { toSinkName } from '../../core/ids.ts';
 import type { SinkChange, SinkChangeReport } from '../../engine/sink-commands.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 import { addSinkResolve } from './sink-resolve.ts';
@@ -58,14 +59,14 @@ async function change(task: Task, asked: SinkChange): Promise<number> {
 function addChange(
   parent: Command,
   run: Run,
-  texts: { readonly verb: SinkChange['verb']; readonly about: string; readonly help: string },
+  texts: { readonly verb: SinkChange['verb']; readonly about: string; readonly page: string },
 ): Command {
-  const { verb, about, help } = texts;
+  const { verb, about, page } = texts;
   return parent
     .command(verb)
     .description(about)
-    .argument('<sink>')
-    .addHelpText('after', help)
+    .argument('<sink>', 'as in `hyp sink list`')
+    .addHelpText('after', page)
     .action((name: string, options: { readonly abandon?: boolean }, command: Command) =>
       run(command, (task) => {
         const { abandon } = options;
@@ -74,26 +75,39 @@ function addChange(
     );
 }
 
-const PAUSE_HELP = `
+const LIST_PAGE = manual({
+  about: 'Also names sinks that are not in hyp.yaml any more and still hold their rows back.',
+  writes: 'nothing.',
+  examples: ['hyp sink list', 'hyp sink list --json'],
+});
+
+const PAUSE_PAGE = manual({
+  about: `
 Every process obeys from its next step on; a unit that is being delivered is finished. Rows are kept
-for the sink as long as it is paused.
+for the sink as long as it is paused.`,
+  writes: 'the registry of sinks, durable when it returns; paused already is success.',
+  exits: [[2, 'no such sink']],
+  examples: ['hyp sink pause archive'],
+});
 
-Examples:
-  $ hyp sink pause archive`;
+const RESUME_PAGE = manual({
+  about: 'Goes on with the unit that was open, then with what is new: a daemon within seconds.',
+  writes: 'the registry of sinks, durable when it returns; not paused is success.',
+  exits: [[2, 'no such sink']],
+  examples: ['hyp sink resume archive'],
+});
 
-const RESUME_HELP = `
-Goes on with the unit that was open, then with what is new: a daemon within seconds.
-
-Examples:
-  $ hyp sink resume archive`;
-
-const FORGET_HELP = `
+const FORGET_PAGE = manual({
+  about: `
 For a sink that is no longer in hyp.yaml: retention need not wait for it any more. Its record and its
-destination stay; under the same name and destination it can come back and goes on where it was.
-Refused while rows were never sent to it, unless --abandon gives them up.
-
-Examples:
-  $ hyp sink forget archive --abandon`;
+destination stay; under the same name and destination it can come back and goes on where it was.`,
+  writes: 'the registry of sinks, durable when it returns; forgotten already is success.',
+  exits: [
+    [1, 'rows were never sent to it: nothing was changed; --abandon gives them up'],
+    [2, 'no such sink, or it is in hyp.yaml still'],
+  ],
+  examples: ['hyp sink forget old --abandon'],
+});
 
 export function addSink(program: Command, run: Run): void {
   const sink = program.command('sink').description('the sinks rows are exported to');
@@ -101,13 +115,13 @@ export function addSink(program: Command, run: Run): void {
   sink
     .command('list')
     .description('sinks, their state and destination')
-    .addHelpText('after', '\nExamples:\n  $ hyp sink list\n  $ hyp sink list --json')
+    .addHelpText('after', LIST_PAGE)
     .action((_options: object, command: Command) => run(command, list));
   const [pause, resume] = ['send nothing to a sink for now', 'go on with a paused sink'];
-  addChange(sink, run, { verb: 'pause', about: pause, help: PAUSE_HELP });
-  addChange(sink, run, { verb: 'resume', about: resume, help: RESUME_HELP });
+  addChange(sink, run, { verb: 'pause', about: pause, page: PAUSE_PAGE });
+  addChange(sink, run, { verb: 'resume', about: resume, page: RESUME_PAGE });
   const about = 'keep no rows for a sink any more';
-  addChange(sink, run, { verb: 'forget', about, help: FORGET_HELP }).option(
+  addChange(sink, run, { verb: 'forget', about, page: FORGET_PAGE }).option(
     '--abandon',
     'although rows were never sent to it',
   );

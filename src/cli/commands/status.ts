@@ -7,6 +7,7 @@ import { HypError } from '../../core/errors.ts';
 import type { DatasetStatus, Engine, SinkStatus, StoreStatus } from '../../engine/api.ts';
 import { statusToJson } from '../../daemon/status-json.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatBytes, formatCount, formatSeconds, plain, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -131,15 +132,17 @@ async function showStatus(task: Task, options: Options): Promise<number> {
   }
 }
 
-const HELP = `
-With --watch and --json each look is one line.
-
-Exit status 1: a dataset cannot be read.
-
-Examples:
-  $ hyp status
-  $ hyp status --json | jq .sinks
-  $ hyp status --watch 5`;
+const PAGE = manual({
+  about: `
+BEHIND is rows in the table that the sink does not have, FOR how long the oldest of them waits. With
+--watch and --json each look is one line.`,
+  writes: 'nothing.',
+  exits: [
+    [0, 'done; with --watch: Ctrl-C'],
+    [1, 'a dataset cannot be read'],
+  ],
+  examples: ['hyp status', 'hyp status --json', 'hyp status --watch 5'],
+});
 
 export function addStatus(program: Command, run: Run): void {
   program
@@ -147,9 +150,9 @@ export function addStatus(program: Command, run: Run): void {
     .description('datasets, sinks and how far each sink is behind')
     .option(
       '--watch [seconds]',
-      `show it again every so often (default ${WATCH_SECONDS}) until Ctrl-C`,
+      `show it again every so many seconds (default ${WATCH_SECONDS}) until Ctrl-C`,
     )
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((options: Options, command: Command) =>
       run(command, (task) => showStatus(task, options)),
     );

@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { ExportReport, FlushReport, TickReport } from '../../engine/api.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { plain, plural } from '../print.ts';
 import { errorText } from '../run.ts';
 import type { Run, Task } from '../run.ts';
@@ -56,18 +57,23 @@ async function tick(task: Task): Promise<number> {
   return exitOf(report);
 }
 
-const HELP = `
-Does not wait for flush delays or rotation ages. Made for cron, and for scripts beside a daemon.
-Exit status 75: a sink waits for a retry, run it again; 1: a sink is parked or a dataset failed.
-
-Examples:
-  $ hyp tick
-  $ hyp tick --json | jq .exported`;
+const PAGE = manual({
+  about:
+    'Does not wait for flush delays or rotation ages. Made for cron, and for scripts beside a daemon.',
+  writes: `
+what the spool holds into the tables, what is new to every sink. What it reports is durable, here
+and at the destination.`,
+  exits: [
+    [1, 'a sink is parked, or a dataset failed'],
+    [75, 'a sink waits for a retry: run it again'],
+  ],
+  examples: ['hyp tick', 'hyp tick --json'],
+});
 
 export function addTick(program: Command, run: Run): void {
   program
     .command('tick')
     .description('flush and export everything that can be done now, then return')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((_options: object, command: Command) => run(command, tick));
 }

@@ -11,6 +11,7 @@ import { nodeFs } from '../../core/node-fs.ts';
 import { describeConfig } from '../../config/describe.ts';
 import { probeConfig } from '../../config/probe.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { plain } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -44,18 +45,22 @@ async function validate(task: Task): Promise<number> {
   return lines.length === 0 ? EXIT.ok : EXIT.unavailable;
 }
 
-const HELP = `
-Exit status 78: the configuration has problems, each with line and column; 69: the store or a sink
-could not be written where it is said to be.
-
-Examples:
-  $ hyp validate
-  $ hyp validate --config ./site.yaml --json`;
+const PAGE = manual({
+  about: `
+Prints every problem at once, each with line and column, then tries the places the configuration
+names. With --json also the configuration in force; values from the environment are not shown.`,
+  writes: 'nothing: a probe file in each place is removed again.',
+  exits: [
+    [69, 'the store or a sink could not be written where it is said to be'],
+    [78, 'the configuration has problems'],
+  ],
+  examples: ['hyp validate', 'hyp validate --config ./site.yaml --json'],
+});
 
 export function addValidate(program: Command, run: Run): void {
   program
     .command('validate')
     .description('check the configuration and the places it names; changes nothing')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((_options: object, command: Command) => run(command, validate));
 }

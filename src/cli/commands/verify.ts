@@ -12,6 +12,7 @@ import type {
   VerifyReport,
 } from '../../engine/verify/report.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatBytes, formatCount, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -111,16 +112,14 @@ async function verify(task: Task, sink: string | undefined, options: Options): P
   return whole ? EXIT.ok : EXIT.failed;
 }
 
-const HELP = `
+const PAGE = manual({
+  about: `
 Compares receipts, watermarks, rows, plans, manifests and objects: units that tile, holes, doubles
-and files that are nobody's. Writes nothing, here or at the destination.
-
-Exit status 1: something differs.
-
-Examples:
-  $ hyp verify
-  $ hyp verify archive --deep
-  $ hyp verify --json`;
+and files that are nobody's. Sizes only, unless --deep. Runs beside a daemon.`,
+  writes: 'nothing, neither here nor at the destination.',
+  exits: [[1, 'something differs']],
+  examples: ['hyp verify', 'hyp verify archive --deep', 'hyp verify --json'],
+});
 
 export function addVerify(program: Command, run: Run): void {
   program
@@ -128,7 +127,7 @@ export function addVerify(program: Command, run: Run): void {
     .description('compare what was delivered with what is at the destinations; changes nothing')
     .argument('[sink]', 'default: every sink of the configuration')
     .option('--deep', 'read every object and row: sha256, content')
-    .addHelpText('after', HELP)
+    .addHelpText('after', PAGE)
     .action((sink: string | undefined, options: Options, command: Command) =>
       run(command, (task) => verify(task, sink, options)),
     );
