@@ -45,6 +45,11 @@ export function progressNames(sink: SinkName, ...dataset: readonly DatasetName[]
   return [PROGRESS_DIR, sink, ...dataset];
 }
 
+/** The directory with one directory for each sink that has ever exported. */
+export function progressDir(state: string): string {
+  return `${state}/${PROGRESS_DIR}`;
+}
+
 /** Name of the n-th progress record of a lineage; 1 is the first, the others were rebuilt. */
 export function progressName(lineage: Lineage, number: number): string {
   return number === 1 ? lineage : `${lineage}.${number}`;

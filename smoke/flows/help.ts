@@ -21,6 +21,7 @@ export const VERBS = [
   'validate',
   'check',
   'verify',
+  'completion',
 ] as const;
 
 /** `hyp --help` names every verb, and each verb's `--help` exits 0 with an example. */

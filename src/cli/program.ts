@@ -9,6 +9,7 @@ import { addBackfill } from './commands/backfill.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCat } from './commands/cat.ts';
 import { addCheck } from './commands/check.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDaemon } from './commands/daemon.ts';
 import { addDataset } from './commands/dataset.ts';
 import { addInit } from './commands/init.ts';
@@ -70,6 +71,7 @@ export function buildProgram(run: Run): Command {
     .addHelpText('after', PAGE);
   const add = [addInit, addAppend, addBackfill, addTick, addDaemon, addStatus, addCat, addQuery];
   const prove = [addValidate, addCheck, addVerify];
-  for (const verb of [...add, addSink, addDataset, ...prove, addBackup]) verb(program, run);
+  for (const verb of [...add, addSink, addDataset, ...prove, addBackup, addCompletion])
+    verb(program, run);
   return program;
 }

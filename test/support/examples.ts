@@ -49,7 +49,10 @@ function pageOf(command: Command, name: string): HelpPage {
 
 function leaves(command: Command, name: string): [Command, string][] {
   if (command.commands.length === 0) return [[command, name]];
-  return command.commands.flatMap((below) => leaves(below, `${name} ${below.name()}`));
+  const below = command.createHelp().visibleCommands(command);
+  return below
+    .filter((it) => it.name() !== 'help')
+    .flatMap((it) => leaves(it, `${name} ${it.name()}`));
 }
 
 /** The page of `hyp --help` and of every command that does something, from the built program. */
