@@ -52,7 +52,7 @@ const HOT_CODEC = 'lz4_raw';
 /**
  * One commit of what `findDue` finds, or undefined when it finds nothing. Resolves when the rows
  * are durable in the table, in exactly this order. Idempotent by the positions it asserts.
- * Throws E_UNAVAILABLE when other processes keep winning; E_DISK_FULL; E_CORRUPT, E_FOREIGN of the table.
+ * Throws E_CONFLICT when other processes keep winning; E_DISK_FULL; E_CORRUPT, E_FOREIGN of the table.
  */
 export async function commitRows(
   context: EngineContext,
@@ -89,7 +89,7 @@ async function commitUnderLease(
     }
     await context.clock.sleep(context.random.fraction() * 2 ** Math.min(attempt, 6));
   }
-  throw new HypError('E_UNAVAILABLE', `other writers keep committing to ${table.dataset} first`, {
+  throw new HypError('E_CONFLICT', `other writers keep committing to ${table.dataset} first`, {
     hint: 'Nothing was lost; the rows are where they were. Try again.',
   });
 }
