@@ -36,8 +36,6 @@ export const LIMITS = {
   recordVersions: 20,
   recordHistory: 64,
   snapshots: 20,
-  snapshotsYoung: 200,
-  snapshotYoungMs: 10 * 60_000,
   trimEveryCommits: 16,
   commitsPerUnit: 1024,
   manifestMerge: 16,

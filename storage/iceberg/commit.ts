@@ -183,7 +183,7 @@ async function addSnapshot(
     minSeq: toSeq(append.files[0]?.stats.seqMin ?? append.maxSeq),
     maxSeq: append.maxSeq,
   });
-  return trimSnapshots(appended, nowMs).metadata;
+  return trimSnapshots(appended).metadata;
 }
 
 interface ManifestToWrite {

@@ -113,5 +113,5 @@ async function withOwnPaths(
     snapshots: appended.snapshots.slice(-1),
     snapshotLog: appended.snapshotLog.slice(-1),
   };
-  return trimSnapshots(own, nowMs).metadata;
+  return trimSnapshots(own).metadata;
 }

@@ -29,11 +29,6 @@ export interface NewSnapshot {
   readonly summary?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface TrimOptions {
-  /** Keep those younger than LIMITS.snapshotYoungMs too, up to LIMITS.snapshotsYoung. */
-  readonly keepYoung?: boolean | undefined;
-}
-
 export interface Trimmed {
   readonly metadata: TableMetadata;
   /** No longer listed; files only they refer to may be swept. Oldest first. */
@@ -107,22 +102,15 @@ function summaryOf(parent: Snapshot | undefined, input: NewSnapshot): Record<str
 
 /**
  * Keeps the newest LIMITS.snapshots, the current one and those a branch or tag names; schemas that
- * only expired snapshots used are retired (see schemaById). The young ones beyond that are kept on
- * request only: they would make every commit of a busy table carry hundreds of them.
+ * only expired snapshots used are retired (see schemaById).
  */
-export function trimSnapshots(
-  metadata: TableMetadata,
-  nowMs: number,
-  options: TrimOptions = {},
-): Trimmed {
+export function trimSnapshots(metadata: TableMetadata): Trimmed {
   const named = new Set(Object.values(metadata.otherRefs).map((ref) => ref.snapshotId));
   if (metadata.currentSnapshotId !== undefined) named.add(metadata.currentSnapshotId);
   const { snapshots } = metadata;
   const isKept = (snapshot: Snapshot, index: number): boolean => {
     const age = snapshots.length - 1 - index;
-    if (age < LIMITS.snapshots || named.has(snapshot.snapshotId)) return true;
-    const young = nowMs - snapshot.timestampMs < LIMITS.snapshotYoungMs;
-    return options.keepYoung === true && young && age < LIMITS.snapshotsYoung;
+    return age < LIMITS.snapshots || named.has(snapshot.snapshotId);
   };
   const kept = snapshots.filter(isKept);
   if (kept.length === snapshots.length) return { metadata: retireSchemas(metadata), expired: [] };

@@ -69,6 +69,6 @@ test('a code, a limit or a test that is not there would be seen', () => {
   expect(limitText('rowBytes', 8 * 1024 * 1024)).toBe('8 MiB');
   expect(limitText('columnNameBytes', 255)).toBe('255 bytes');
   expect(limitText('leaseStaleMs', 10_000)).toBe('10 s');
-  expect(limitText('snapshotYoungMs', 600_000)).toBe('10 min');
+  expect(limitText('daemonStuckMs', 120_000)).toBe('2 min');
   expect(limitText('batchRows', 100_000)).toBe('100,000');
 });

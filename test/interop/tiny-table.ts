@@ -89,7 +89,7 @@ export async function makeTinyTable(
       minSeq: toSeq(metadata.hyp.maxSeq + 1n),
       maxSeq,
     });
-    metadata = trimSnapshots({ ...appended, hyp: { ...appended.hyp, maxSeq } }, nowMs).metadata;
+    metadata = trimSnapshots({ ...appended, hyp: { ...appended.hyp, maxSeq } }).metadata;
     const commitId = `00000000-0000-4000-8000-${String(version).padStart(12, '0')}`;
     link = { commitId, parentId: link?.commitId, history: [commitId, ...(link?.history ?? [])] };
     const name = tableMetadataFormat.fileName(version);

@@ -90,7 +90,7 @@ export function sampleTable(commits: number): TableMetadata {
       maxSeq: seq,
     });
     const hyp = { ...appended.hyp, maxSeq: seq };
-    metadata = trimSnapshots({ ...appended, hyp }, nowMs + 1000 * n).metadata;
+    metadata = trimSnapshots({ ...appended, hyp }).metadata;
   }
   return metadata;
 }

@@ -292,19 +292,8 @@ describe('trimming', () => {
       minSeq: toSeq(21),
       maxSeq: toSeq(21),
     });
-    const { expired } = trimSnapshots(appended, base.lastUpdatedMs);
+    const { expired } = trimSnapshots(appended);
     expect(expired).toEqual([base.snapshots[0]]);
-  });
-
-  test('keeps young snapshots beyond that only on request', () => {
-    const base = sampleTable(LIMITS.snapshots);
-    const first = base.snapshots[0];
-    const young = { ...first, snapshotId: 1n, timestampMs: base.lastUpdatedMs - 1 };
-    const old = { ...young, snapshotId: 2n, timestampMs: 0 };
-    const many = { ...base, snapshots: [old, young, ...base.snapshots] } as TableMetadata;
-    expect(trimSnapshots(many, base.lastUpdatedMs).expired).toEqual([old, young]);
-    const kept = trimSnapshots(many, base.lastUpdatedMs, { keepYoung: true });
-    expect(kept.expired).toEqual([old]);
   });
 
   test('keeps what a tag names', () => {
@@ -312,7 +301,7 @@ describe('trimming', () => {
     const old = { ...base.snapshots[0], snapshotId: 1n };
     const otherRefs = { audit: { snapshotId: 1n, type: 'tag' } };
     const tagged = { ...base, otherRefs, snapshots: [old, ...base.snapshots] } as TableMetadata;
-    expect(trimSnapshots(tagged, base.lastUpdatedMs).expired).toEqual([]);
+    expect(trimSnapshots(tagged).expired).toEqual([]);
   });
 
   test('makes a commit no longer than the one before, after the first twenty', () => {
@@ -348,7 +337,7 @@ describe('trimming', () => {
           maxSeq: toSeq(n + 2),
         },
       );
-      metadata = trimSnapshots(appended, 0).metadata;
+      metadata = trimSnapshots(appended).metadata;
     }
     expect(metadata.schemas).toHaveLength(LIMITS.snapshots);
     const reread = tableMetadataFormat.decode(written(metadata), PATH).value;
