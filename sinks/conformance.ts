@@ -95,6 +95,17 @@ const OWNERSHIP: readonly SinkCase[] = [
       await refusal(() => sink.close(OTHER.unit), 'E_FORK');
     },
   },
+  {
+    name: 'a plan that was taken away is put again beside its manifest, once, and never over another',
+    run: async (make) => {
+      const { sink } = await claimed(make);
+      await sink.close(AB.unit);
+      await sink.replan(AB.unit);
+      await sink.replan(AB.unit);
+      await refusal(() => sink.replan(OTHER.unit), 'E_FORK');
+      same((await sink.lookup(DATASET, LINEAGE, AB.unit.after)).kind, 'delivered', 'the unit');
+    },
+  },
 ];
 
 const PLANS: readonly SinkCase[] = [

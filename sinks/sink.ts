@@ -117,4 +117,10 @@ export interface Sink {
    * another is there; E_UNAVAILABLE.
    */
   close(unit: Unit): Promise<void>;
+  /**
+   * Puts the plan of `unit`, if absent, whether its manifest is there or not: by a person's decision
+   * only, for a unit that was delivered and whose plan is gone. Durable when it resolves. Idempotent;
+   * E_FORK when another is there; E_CORRUPT; E_UNAVAILABLE.
+   */
+  replan(unit: Unit): Promise<void>;
 }

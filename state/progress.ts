@@ -28,7 +28,7 @@ import type { DatasetName, Lineage, Seq, SinkName } from '../src/core/ids.ts';
 import { invariant } from '../src/core/invariant.ts';
 import { jsonRecordFormat } from '../src/core/json-record.ts';
 import type { Random } from '../src/core/random.ts';
-import { unitFromJson, unitToJson } from '../src/core/unit.ts';
+import { absentRows, unitFromJson, unitToJson } from '../src/core/unit.ts';
 import type { Unit } from '../src/core/unit.ts';
 import { VersionedRecord } from '../src/core/versioned-record.ts';
 import { parseProgressName, progressName, progressNames } from './layout.ts';
@@ -52,6 +52,8 @@ export interface Progress {
   /** Content digest of all rows up to the watermark, 32 hex digits. */
   readonly chain: string;
   readonly exportedRows: bigint;
+  /** Rows a person decided not to send; undefined: none. */
+  readonly declinedRows?: bigint | undefined;
   /** The intent: a unit whose bytes may have left. */
   readonly open: Unit | undefined;
   /** The unit exported last; its receipt is the unit itself. */
@@ -71,6 +73,7 @@ const progressJson = z.strictObject({
   watermark: digits,
   chain: z.string().regex(/^[0-9a-f]{32}$/),
   exportedRows: digits,
+  declinedRows: digits.optional(),
   open: z.unknown().optional(),
   receipt: z.unknown().optional(),
   parked: z
@@ -93,6 +96,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
     watermark: progress.watermark.toString(),
     chain: progress.chain,
     exportedRows: progress.exportedRows.toString(),
+    declinedRows: progress.declinedRows?.toString(),
     open: progress.open && unitToJson(progress.open),
     receipt: progress.receipt && unitToJson(progress.receipt),
     parked: progress.parked,
@@ -107,6 +111,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
       watermark: toSeq(json.watermark),
       chain: json.chain,
       exportedRows: BigInt(json.exportedRows),
+      declinedRows: json.declinedRows === undefined ? undefined : BigInt(json.declinedRows),
       open: json.open === undefined ? undefined : unitFromJson(json.open),
       receipt: json.receipt === undefined ? undefined : unitFromJson(json.receipt),
       parked: json.parked,
@@ -231,11 +236,13 @@ export function advance(progress: Progress, next: Unit | undefined): Progress {
 /** The record behind a unit that is at its destination whole. */
 export function passed(progress: Progress, unit: Unit): Progress {
   assertTiles(progress, unit);
+  const skipped = absentRows(unit, 'skipped');
   return {
     ...progress,
     watermark: unit.through,
     chain: unit.chain,
-    exportedRows: progress.exportedRows + BigInt(unit.rows),
+    exportedRows: progress.exportedRows + BigInt(unit.rows) + absentRows(unit, 'elsewhere'),
+    ...(skipped === 0n ? {} : { declinedRows: (progress.declinedRows ?? 0n) + skipped }),
     open: undefined,
     receipt: unit,
   };
@@ -251,11 +258,12 @@ export function unpark(progress: Progress): Progress {
   return { ...progress, parked: undefined };
 }
 
-/** I6: a unit begins at the watermark, ends after it, and holds each row between once. */
+/** I6: a unit begins at the watermark, ends after it, and accounts for each row between once. */
 function assertTiles(progress: Progress, unit: Unit): void {
   invariant(unit.after === progress.watermark, 'a unit begins at the watermark');
   invariant(unit.through > unit.after, 'a unit ends after it begins');
-  invariant(BigInt(unit.rows) === unit.through - unit.after, 'a unit has its rows');
+  const rows = BigInt(unit.rows) + BigInt(unit.absent?.rows ?? 0);
+  invariant(rows === unit.through - unit.after, 'a unit has its rows');
   invariant(unit.chainBefore === progress.chain, 'a unit continues the chain');
   const chain = addDigests(digestFromHex(unit.chainBefore), digestFromHex(unit.contentDigest));
   invariant(unit.chain === digestHex(chain), 'a unit ends its chain');

@@ -38,12 +38,15 @@ const receiptJson = z.object({
   hyp: z.literal('receipt'),
   unit: z.unknown(),
   exportedRows: z.string().regex(/^\d+$/),
+  declinedRows: z.string().regex(/^\d+$/).optional(),
 });
 
 export interface Receipt {
   readonly unit: Unit;
   /** Rows exported with this unit and all before it. */
   readonly exportedRows: bigint;
+  /** Rows a person declined up to here; undefined: none. */
+  readonly declinedRows?: bigint | undefined;
 }
 
 function dirOf(state: string, key: ProgressKey): string {
@@ -83,14 +86,14 @@ export async function keepReceipt(
   progress: Progress,
   tempId: string,
 ): Promise<void> {
-  const { receipt, exportedRows } = progress;
+  const { receipt, exportedRows, declinedRows } = progress;
   if (receipt === undefined) return;
   const dir = dirOf(state, progress);
   const at = Number(receipt.after);
   const temp = `${dir}/${tempName('receipt-', at, tempId)}`;
   try {
     const handle = await fs.create(temp);
-    await handle.write(encode({ unit: receipt, exportedRows }));
+    await handle.write(encode({ unit: receipt, exportedRows, declinedRows }));
     await handle.close();
     await fs.rename(temp, `${dir}/${seqText(receipt.after)}.json`);
     const names = (await fs.readdir(dir)).sort();
@@ -121,9 +124,10 @@ export async function keptReceipts(
   return receipts;
 }
 
-function encode({ unit, exportedRows }: Receipt): Uint8Array {
+function encode({ unit, exportedRows, declinedRows }: Receipt): Uint8Array {
   const head = { hyp: 'receipt', seal: SEAL_PLACEHOLDER };
-  const body = { unit: unitToJson(unit), exportedRows: exportedRows.toString() };
+  const rows = { exportedRows: exportedRows.toString(), declinedRows: declinedRows?.toString() };
+  const body = { unit: unitToJson(unit), ...rows };
   return sealBytes(Buffer.from(`${JSON.stringify({ ...head, ...body })}\n`));
 }
 
@@ -132,7 +136,9 @@ function decode(bytes: Uint8Array): Receipt | undefined {
   if (checkSeal(bytes) !== 'whole') return undefined;
   try {
     const json = receiptJson.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-    return { unit: unitFromJson(json.unit), exportedRows: BigInt(json.exportedRows) };
+    const declinedRows = json.declinedRows === undefined ? undefined : BigInt(json.declinedRows);
+    const exportedRows = BigInt(json.exportedRows);
+    return { unit: unitFromJson(json.unit), exportedRows, declinedRows };
   } catch {
     return undefined;
   }

@@ -53,6 +53,7 @@ export function createBlobSink(options: BlobSinkOptions): Sink {
     deliver: (unit, index, staged) => deliver(place, unit, index, staged),
     complete: (unit) => complete(place, unit),
     close: (unit) => close(place, unit),
+    replan: (unit) => replan(place, unit),
   };
 }
 
@@ -226,12 +227,24 @@ async function close(place: Place, unit: Unit): Promise<void> {
   if (outcome === 'exists') await completed(place, unit);
 }
 
+async function replan(place: Place, unit: Unit): Promise<void> {
+  invariant(keysFit(place, unit), `keys of unit ${unitText(unit)} are its own`);
+  const plan = encodeUnitFile('plan', unit);
+  if ((await place.store.putIfAbsent(keyOf(place, 'plan', unit), plan)) === 'created') return;
+  const found = await readUnit(place, 'plan', unit);
+  if (found !== undefined && !sameUnit(found, unit)) throw otherUnit(place, found, unit);
+}
+
 /** True when the unit's own manifest is there; E_FORK when it is another unit's. */
 async function completed(place: Place, unit: Unit): Promise<boolean> {
   const found = await readUnit(place, 'unit', unit);
   if (found === undefined) return false;
   if (sameUnit(found, unit)) return true;
-  throw new HypError(
+  throw otherUnit(place, found, unit);
+}
+
+function otherUnit(place: Place, found: Unit, unit: Unit): HypError {
+  return new HypError(
     'E_FORK',
     `${place.store.place} has another unit ${unitText(found)} where ${unitText(unit)} was to be completed`,
     {

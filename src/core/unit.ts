@@ -23,8 +23,10 @@ export interface Unit {
   readonly lineage: Lineage;
   readonly after: Seq;
   readonly through: Seq;
-  /** through − after less recorded losses. */
+  /** through − after less the rows that `absent` counts. */
   readonly rows: number;
+  /** Rows of the range that are in none of its parts because a person decided so (llp/0022). */
+  readonly absent?: AbsentRows | undefined;
   readonly parts: readonly Part[];
   /** Content digest of all rows up to `after`, 32 hex digits. */
   readonly chainBefore: string;
@@ -36,6 +38,14 @@ export interface Unit {
   readonly encoder: UnitEncoder;
   /** Commits with rows in the range, in order: the branch of two histories is found by them. */
   readonly commits: readonly UnitCommit[];
+}
+
+/** skipped: they are not to be sent · elsewhere: they were delivered to another destination. */
+export interface AbsentRows {
+  readonly why: 'skipped' | 'elsewhere';
+  readonly rows: number;
+  /** For people who read the manifest. */
+  readonly reason: string;
 }
 
 export interface UnitCommit {
@@ -68,6 +78,13 @@ const unitJson = z.strictObject({
   after: seq,
   through: seq,
   rows: z.number().int().nonnegative(),
+  absent: z
+    .strictObject({
+      why: z.enum(['skipped', 'elsewhere']),
+      rows: z.number().int().positive(),
+      reason: z.string(),
+    })
+    .optional(),
   chainBefore: hex(32),
   chain: hex(32),
   contentDigest: hex(32),
@@ -97,6 +114,7 @@ export function unitToJson(unit: Unit): z.input<typeof unitJson> {
     after: unit.after.toString(),
     through: unit.through.toString(),
     rows: unit.rows,
+    ...(unit.absent === undefined ? {} : { absent: absentToJson(unit.absent) }),
     chainBefore: unit.chainBefore,
     chain: unit.chain,
     contentDigest: unit.contentDigest,
@@ -109,9 +127,18 @@ export function unitToJson(unit: Unit): z.input<typeof unitJson> {
   };
 }
 
+function absentToJson({ why, rows, reason }: AbsentRows): AbsentRows {
+  return { why, rows, reason };
+}
+
 /** Throws a ZodError when the value is not a unit. */
 export function unitFromJson(value: unknown): Unit {
   return unitJson.parse(value);
+}
+
+/** Rows of `unit` that are absent for `why`; 0 for any other. */
+export function absentRows(unit: Unit, why: AbsentRows['why']): bigint {
+  return unit.absent?.why === why ? BigInt(unit.absent.rows) : 0n;
 }
 
 /** True when two units are the same in everything. */

@@ -6,6 +6,7 @@
 import type { DatasetName, Lineage, Seq, SinkName } from '../core/ids.ts';
 import type { Batch } from '../codec/columns.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
+import type { ByHand } from './by-hand/by-hand.ts';
 import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 
@@ -121,8 +122,9 @@ export interface SinkDatasetStatus {
   /** Age of the oldest row not exported, in seconds, with fractions; 0 when there is none. */
   readonly lagSeconds: number;
   readonly exportedRows: bigint;
-  /** Rows the destination refused for good, and rows lost by policy; 0 in this version. */
+  /** Rows of `(0, watermark]` that a person decided not to send: `hyp sink skip`. */
   readonly declinedRows: bigint;
+  /** Rows lost by policy; 0 in this version. */
   readonly lostRows: bigint;
   /** `(after, through]` of the unit that is on its way. */
   readonly openUnit: { readonly after: Seq; readonly through: Seq } | undefined;
@@ -211,6 +213,8 @@ export interface Step<T> {
 
 /** A Store as the daemon drives it: one step at a time, obeying delays and rotation. */
 export interface Engine extends Store {
+  /** What a person does to sinks and datasets by hand. */
+  readonly byHand: ByHand;
   /** Datasets with a table or with rows in the spool. Changes nothing. */
   datasetNames(): Promise<readonly DatasetName[]>;
   /**

@@ -40,6 +40,8 @@ import type {
   TickReport,
 } from './api.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
+import { byHand } from './by-hand/by-hand.ts';
+import type { ByHand } from './by-hand/by-hand.ts';
 import { checkStore } from './check.ts';
 import { createContext } from './context.ts';
 import type { EngineContext } from './context.ts';
@@ -100,6 +102,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
 
 class StoreEngine implements Engine {
   readonly root: string;
+  readonly byHand: ByHand;
   readonly #context: EngineContext;
   readonly #config: HypConfig;
   readonly #exporters: Exporters;
@@ -113,6 +116,7 @@ class StoreEngine implements Engine {
     this.#config = config;
     this.#exporters = exporters;
     this.#ingest = new Ingest(context, config.spool);
+    this.byHand = byHand(context, exporters);
   }
 
   async append(

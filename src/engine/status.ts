@@ -110,7 +110,7 @@ async function sinkDatasetStatus(
     lagRows: lagRows > 0n ? lagRows : 0n,
     lagSeconds: Math.max(0, (age.value ?? 0) / 1000),
     exportedRows: progress?.exportedRows ?? 0n,
-    declinedRows: 0n,
+    declinedRows: progress?.declinedRows ?? 0n,
     lostRows: 0n,
     openUnit: progress?.open && { after: progress.open.after, through: progress.open.through },
     lastError: problem,

@@ -49,6 +49,7 @@ export function fakeEngine(
     sinkNames: () => (names.sinks ?? []).map(toSinkName),
     flushStep: () => Promise.resolve(NOTHING),
     exportStep: () => Promise.resolve(NOTHING),
+    byHand: { replay: unexpected('replay'), skip: unexpected('skip') },
     backup: unexpected('backup'),
     resolveSink: unexpected('resolveSink'),
     holdDaemon: () => Promise.resolve(() => Promise.resolve()),

@@ -11,6 +11,7 @@ import { EXIT } from '../exit-codes.ts';
 import { manual } from '../help.ts';
 import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
+import { addSinkByHand } from './sink-by-hand.ts';
 import { addSinkResolve } from './sink-resolve.ts';
 
 async function list(task: Task): Promise<number> {
@@ -112,6 +113,7 @@ destination stay; under the same name and destination it can come back and goes 
 export function addSink(program: Command, run: Run): void {
   const sink = program.command('sink').description('the sinks rows are exported to');
   addSinkResolve(sink, run);
+  addSinkByHand(sink, run);
   sink
     .command('list')
     .description('sinks, their state and destination')

@@ -30,11 +30,15 @@ function findingText({ label, dataset, range, where, what, hint }: VerifyFinding
 }
 
 function sinkText(sink: SinkVerification): string {
-  const tiles = sink.datasets.flatMap(({ dataset, watermark, openUnit, tiles: own }) => [
+  const tiles = sink.datasets.flatMap(({ dataset, watermark, openUnit, tiles: own, absent }) => [
     ...own.map(
       (tile) =>
         `  ${dataset} tiles${rangeText(tile)}  ${plural(tile.units, 'unit')}, ` +
         `${plural(tile.objects, 'object')}, ${formatBytes(tile.bytes)}\n`,
+    ),
+    ...absent.map(
+      (range) =>
+        `  ${dataset} left out${rangeText(range)}  ${plural(range.rows, 'row')}: ${plain(range.reason)}\n`,
     ),
     ...(openUnit === undefined ? [] : [`  ${dataset} on its way${rangeText(openUnit)}\n`]),
     ...(watermark === undefined ? [] : [`  ${dataset} delivered through ${watermark}\n`]),
@@ -79,6 +83,13 @@ function sinkJson(sink: SinkVerification): Json {
       lineage: each.lineage,
       watermark: each.watermark?.toString() ?? null,
       openUnit: rangeJson(each.openUnit),
+      absent: each.absent.map(({ why, rows, reason, after, through }) => ({
+        after: after.toString(),
+        through: through.toString(),
+        why,
+        rows: Number(rows),
+        reason,
+      })),
       tiles: each.tiles.map(({ units, rows, objects, bytes, ...range }) => ({
         after: range.after.toString(),
         through: range.through.toString(),

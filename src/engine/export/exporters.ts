@@ -134,6 +134,23 @@ export class Exporters {
     return sinkGate(entry, configured?.ready === true) === 'paused';
   }
 
+  /**
+   * Sink `name`, registered, alone at its destination and this process's to deliver to, for what a
+   * person does by hand; paused or not. E_USAGE when it is not configured, E_PARKED, E_CONFIG, E_FORK.
+   */
+  async byHand(name: SinkName): Promise<{ readonly config: SinkConfig; readonly sink: Sink }> {
+    const configured = this.#sinks.get(name);
+    if (configured === undefined) {
+      throw new HypError('E_USAGE', `no sink ${name} in the configuration`, {
+        hint: 'Run `hyp sink list`.',
+      });
+    }
+    const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
+    if (gate === 'forgotten') throw forgotten(name);
+    await this.#makeReady(configured);
+    return configured;
+  }
+
   /** The sinks that take part in `dataset`, each registered and alone at its destination. */
   async readyFor(dataset: DatasetName): Promise<Sink[]> {
     const ready: Sink[] = [];

@@ -112,10 +112,11 @@ async function localEvidence(
       if (best === undefined || value.watermark >= best.watermark) best = value;
     }
   }
-  for (const { unit, exportedRows } of await keptReceipts(fs, state, key)) {
+  for (const { unit, exportedRows, declinedRows } of await keptReceipts(fs, state, key)) {
     if (best !== undefined && unit.through <= best.watermark) continue;
     const { through: watermark, chain } = unit;
-    best = { ...(best ?? beginProgress(key)), watermark, chain, exportedRows, receipt: unit };
+    const rows = { exportedRows, declinedRows };
+    best = { ...(best ?? beginProgress(key)), watermark, chain, ...rows, receipt: unit };
   }
   return best === undefined ? undefined : { ...best, open: undefined };
 }

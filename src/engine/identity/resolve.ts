@@ -193,8 +193,9 @@ async function takenOver(context: EngineContext, key: ProgressKey): Promise<Prog
         { hint: `Give the table its name ${dataset} again, run \`hyp tick\`, then rename it.` },
       );
     }
-    const { watermark, chain, exportedRows } = old;
-    return { ...beginProgress(key), watermark, chain, exportedRows, origin: watermark };
+    const { watermark, chain, exportedRows, declinedRows } = old;
+    const rows = { exportedRows, declinedRows };
+    return { ...beginProgress(key), watermark, chain, ...rows, origin: watermark };
   }
   return beginProgress(key);
 }

@@ -5,11 +5,12 @@
 import { LIMITS } from '../../core/limits.ts';
 import type { Unit } from '../../core/unit.ts';
 import type { Difference } from './judge.ts';
-import type { Tile, VerifyFinding, VerifyLabel } from './report.ts';
+import type { AbsentRange, Tile, VerifyFinding, VerifyLabel } from './report.ts';
 
 const LOOK = 'Nothing was changed.';
 const RESTORE = `${LOOK} Put the file back from a copy of the destination.`;
 const OBJECT = `${LOOK} Put the object back from a copy of the destination; hyp does not send it again by itself.`;
+const GONE = `${LOOK} \`hyp sink replay\` puts it back from the table; hyp does not send it again by itself.`;
 
 /** What a person does next. */
 const HINTS: Readonly<Record<VerifyLabel, string>> = {
@@ -31,7 +32,7 @@ const HINTS: Readonly<Record<VerifyLabel, string>> = {
   'chain-broken': `${LOOK} The destination knows another history: find out which store is right.`,
   'receipt-missing': `${LOOK} The progress record went back. Run \`hyp tick\`: what was delivered is recognised, not sent again.`,
   'receipt-differs': `${LOOK} Another process or store delivered this unit: see whose destination it is.`,
-  'object-missing': OBJECT,
+  'object-missing': GONE,
   'object-size': OBJECT,
   'object-bytes': OBJECT,
   'object-content': OBJECT,
@@ -77,4 +78,18 @@ export function withTile(tiles: Tile[], unit: Unit): void {
     objects: last.objects + unit.parts.length,
     bytes: last.bytes + bytes,
   };
+}
+
+/** `ranges` with what `unit` leaves out behind them: what follows for the same reason is one range. */
+export function withAbsent(ranges: AbsentRange[], unit: Unit): void {
+  const { after, through, absent } = unit;
+  if (absent === undefined) return;
+  const { why, reason } = absent;
+  const rows = BigInt(absent.rows);
+  const last = ranges.at(-1);
+  if (last?.through !== after || last.why !== why || last.reason !== reason) {
+    if (ranges.length < LIMITS.findingsReported) ranges.push({ after, through, why, rows, reason });
+    return;
+  }
+  ranges[ranges.length - 1] = { ...last, through, rows: last.rows + rows };
 }

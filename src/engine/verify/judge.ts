@@ -126,8 +126,9 @@ function unitDifferences(
     found.push({ label: 'chain-broken', range, what });
   }
   const rows = unit.parts.reduce((sum, part) => sum + part.rows, 0);
-  if (BigInt(unit.rows) !== unit.through - unit.after || rows !== unit.rows) {
-    const what = `the unit says ${unit.rows} rows, its parts ${rows}`;
+  const absent = unit.absent?.rows ?? 0;
+  if (BigInt(unit.rows + absent) !== unit.through - unit.after || rows !== unit.rows) {
+    const what = `the unit says ${unit.rows} rows and ${absent} that are not in it, its parts ${rows}`;
     found.push({ label: 'unit-differs', range, what });
   }
   // Two processes may have encoded the same rows to other bytes: the manifest's were delivered.

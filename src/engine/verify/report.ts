@@ -2,6 +2,7 @@
  * Owns: the shapes of what `hyp verify` answers. Ranges are `(after, through]` in seq.
  * llp/0018
  */
+import type { AbsentRows } from '../../core/unit.ts';
 import type { DatasetName, Lineage, Seq, SinkName } from '../../core/ids.ts';
 
 export interface VerifyOptions {
@@ -70,6 +71,13 @@ export interface Tile extends SeqRange {
   readonly bytes: number;
 }
 
+/** Rows that were skipped, or that were delivered to another destination. */
+export interface AbsentRange extends SeqRange {
+  readonly why: AbsentRows['why'];
+  readonly rows: bigint;
+  readonly reason: string;
+}
+
 export interface DatasetVerification {
   readonly dataset: DatasetName;
   readonly lineage: Lineage;
@@ -79,6 +87,8 @@ export interface DatasetVerification {
   readonly openUnit: SeqRange | undefined;
   /** In order; one that ends at the watermark is a delivery without a fault. At most 1,000. */
   readonly tiles: readonly Tile[];
+  /** Ranges within the tiles whose rows are not here because a person decided so. At most 1,000. */
+  readonly absent: readonly AbsentRange[];
 }
 
 export interface SinkVerification {

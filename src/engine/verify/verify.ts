@@ -21,10 +21,11 @@ import type { TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
 import { judgeContent } from './content.ts';
-import { Findings, withTile } from './findings.ts';
+import { Findings, withAbsent, withTile } from './findings.ts';
 import { judgeEnd, judgeKey, judgeObject, judgeUnit, withAbove } from './judge.ts';
 import type { AboveUnit, Difference, Reached, Records } from './judge.ts';
 import type {
+  AbsentRange,
   DatasetVerification,
   SinkVerification,
   Tile,
@@ -50,6 +51,7 @@ interface Walk {
   readonly head: TableHead | undefined;
   readonly records: Records;
   readonly tiles: Tile[];
+  readonly absent: AbsentRange[];
   reached: Reached;
   above: readonly AboveUnit[];
   /** Digest of all rows up to the watermark, as the destination has it. */
@@ -153,12 +155,13 @@ async function verifyDataset(look: Look, dataset: DatasetName): Promise<DatasetV
   }
   for (const walk of walks.values()) await endWalk(look, dataset, walk);
   await verifyKeys(look, dataset);
-  return [...walks.values()].map(({ lineage, records, tiles }) => ({
+  return [...walks.values()].map(({ lineage, records, tiles, absent }) => ({
     dataset,
     lineage,
     watermark: records.watermark,
     openUnit: records.open && { after: records.open.after, through: records.open.through },
     tiles,
+    absent,
   }));
 }
 
@@ -191,7 +194,7 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
     const origin = kept.head?.origin;
     const begin = { through: SEQ_ZERO, chain: digestHex(0n) };
     const reached = origin === undefined ? begin : { through: origin, chain: undefined };
-    const walk = { lineage, head: own, records, tiles: [], reached, above: [] };
+    const walk = { lineage, head: own, records, tiles: [], absent: [], reached, above: [] };
     walks.set(lineageShort(lineage), { ...walk, atWatermark: undefined });
   }
   return walks;
@@ -255,6 +258,7 @@ async function follow(
     }
   }
   if (verdict.due === undefined) return;
+  withAbsent(walk.absent, verdict.due);
   await verifyObjects(look, walk, verdict.due);
   if (look.findings.found === before) withTile(walk.tiles, verdict.due);
 }
