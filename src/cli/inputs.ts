@@ -4,11 +4,12 @@
  * argument, each file once.
  * llp/0010
  */
+import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { HypError } from '../core/errors.ts';
 
-const READABLE = /\.(?:ndjson|jsonl|json|csv|tsv)(?:\.gz|\.zst)?$/i;
+const READABLE = /\.(?:(?:ndjson|jsonl|json|csv|tsv)(?:\.gz|\.zst)?|parquet|pq)$/i;
 const MAGIC = /[*?[{]/;
 
 async function kindOf(path: string): Promise<'file' | 'directory' | 'missing'> {
@@ -19,10 +20,20 @@ async function kindOf(path: string): Promise<'file' | 'directory' | 'missing'> {
   }
 }
 
-/** Files below `dir`, sorted by path; hidden ones and links to directories are passed over. */
+/** A hyp store's own files are no input: its rows would come back as new ones. */
+function isStore(entries: readonly Dirent[]): boolean {
+  const names = entries.map((entry) => entry.name);
+  return ['store.json', 'tables', 'spool'].every((name) => names.includes(name));
+}
+
+/**
+ * Files below `dir`, sorted by path; hidden ones, links to directories and hyp stores are passed
+ * over.
+ */
 async function* walk(dir: string, depth: number): AsyncGenerator<string> {
   if (depth === 0) return;
   const entries = await readdir(dir, { withFileTypes: true });
+  if (isStore(entries)) return;
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const entry of entries) {
     const path = join(dir, entry.name);
@@ -122,7 +133,7 @@ export async function expandInputs(arguments_: readonly string[], cwd: string): 
     const found = await expandOne(argument, cwd);
     if (found.length === 0) {
       throw new HypError('E_USAGE', `nothing to read at ${argument}`, {
-        hint: 'Name a file, a directory with .ndjson, .jsonl, .json, .csv or .tsv files (also .gz, .zst), or a glob.',
+        hint: 'Name a file, a directory with .ndjson, .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet files, or a glob.',
       });
     }
     for (const file of found) files.add(file);

@@ -56,6 +56,9 @@ export const LIMITS = {
   backfillFilesPerCommit: 512,
   /** What `state/ballast` holds ready for a full disk, or `disk.minFree` when that is less. */
   ballastBytes: 8 * MIB,
+  /** Pages of a Parquet input that are held at once, of all columns, and its footer. */
+  parquetHeldBytes: 160 * MIB,
+  parquetFooterBytes: 8 * MIB,
   /** Bytes a process appends before it looks again how full disk and spool are. */
   roomLookBytes: MIB,
   /** The same in time: what other processes append is seen after this at the latest. */

@@ -145,9 +145,11 @@ function stoppedExit(task: Task, signal: StopSignal | undefined): number {
 const PAGE = manual({
   about: `
 Reads NDJSON (.ndjson, .jsonl), CSV and TSV with a header, and JSON arrays (.json, told from NDJSON
-by the first byte), each also packed (.gz, .zst). Directories are walked for these; globs may be
-quoted: * ** ? [abc] {a,b}. CSV values are text unless the table has a typed column of that name.
+by the first byte), each also packed (.gz, .zst), and Parquet (.parquet, .pq). Directories are
+walked for these; globs may be quoted: * ** ? [abc] {a,b}. CSV values are text unless the table has
+a typed column of that name.
 A killed backfill goes on where it stopped, a repeated one adds nothing, a grown file adds its tail.
+A Parquet file that was written again is another file: all its rows are added.
 Ctrl-C stops after the commit under way; a second one leaves at once, which is as safe.`,
   writes: `
 the table, commit by commit; each is durable with the position in its file before the next begins.
@@ -161,6 +163,7 @@ Rejected lines go to rejects/ of the store, durable before the commit that passe
     'hyp backfill requests ./logs',
     "hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run",
     'hyp backfill sales export.txt --format csv',
+    'hyp backfill sales ./parquet --dry-run',
   ],
 });
 

@@ -17,6 +17,7 @@ import { CommitGroup } from './commit-group.ts';
 import { KnownFiles } from './known-sources.ts';
 import { loadFile } from './load-file.ts';
 import type { LoadPlace } from './load-file.ts';
+import { isParquetFile, loadParquet } from './load-parquet.ts';
 import { RejectsFile } from './rejects.ts';
 
 /**
@@ -115,7 +116,8 @@ class BackfillRun {
     more: { readonly alone: boolean; readonly onStored: (bytes: number) => void },
   ): Promise<void> {
     const path = resolve(this.#files[index] ?? '');
-    const { state, report } = await loadFile(this.#place, path, more);
+    const load = (await isParquetFile(path, this.#place.options)) ? loadParquet : loadFile;
+    const { state, report } = await load(this.#place, path, more);
     this.#reports[index] = report;
     if (state === 'waiting') this.#waiting.push(index);
   }

@@ -3,6 +3,7 @@
  * then its first bytes.
  * llp/0019
  */
+import { HypError } from '../../core/errors.ts';
 import { readCsv } from '../../codec/csv.ts';
 import { readJsonArray } from '../../codec/json-array.ts';
 import type { ColumnType } from '../../codec/columns.ts';
@@ -17,6 +18,18 @@ const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
   '.ndjson': 'ndjson',
   '.jsonl': 'ndjson',
 };
+const PARQUET = /\.(?:parquet|pq)$/i;
+
+/** Parquet is never packed as a whole. */
+export function isNamedParquet(path: string): boolean {
+  return PARQUET.test(path);
+}
+
+/** True when the extension says that it is text. */
+export function isNamedText(path: string): boolean {
+  const name = path.replace(PACKED, '').toLowerCase();
+  return name !== path.toLowerCase() || EXTENSIONS[name.slice(name.lastIndexOf('.'))] !== undefined;
+}
 
 /** The format of a content that begins with `head`. Pure. */
 export function formatOf(path: string, head: Uint8Array): InputFormat {
@@ -42,5 +55,7 @@ export function readRows(content: AsyncIterable<Uint8Array>, options: ReadOption
       return readCsv(content, { ...options, delimiter: ',' });
     case 'tsv':
       return readCsv(content, { ...options, delimiter: '\t' });
+    case 'parquet':
+      throw new HypError('E_INTERNAL', 'Parquet has no content to be read in order');
   }
 }

@@ -4,9 +4,9 @@
  */
 import type { DatasetName } from '../../core/ids.ts';
 
-/** How rows stand in a file; `json` is one array of objects. Each may be packed by gzip or zstd. */
+/** How rows stand in a file; `json` is one array of objects. All but Parquet may be gzip or zstd. */
 export type InputFormat = (typeof INPUT_FORMATS)[number];
-export const INPUT_FORMATS = ['ndjson', 'csv', 'tsv', 'json'] as const;
+export const INPUT_FORMATS = ['ndjson', 'csv', 'tsv', 'json', 'parquet'] as const;
 
 export interface BackfillOptions {
   /** Of all files; default: of each by its extension, else by its first bytes. */
@@ -38,9 +38,9 @@ export interface BackfillFileReport {
   readonly outcome: 'added' | 'unchanged' | 'same-bytes';
   /** Rows this call added. */
   readonly rows: number;
-  /** Bytes of content this call took in, unpacked. */
+  /** Bytes of content this call took in, unpacked; of Parquet the share of the file its rows are. */
   readonly bytes: number;
-  /** Lines of this call that are not rows. */
+  /** Lines of this call that are not rows; rows of Parquet that cannot be said. */
   readonly rejected: number;
   /** The path its bytes came from the first time, for same-bytes. */
   readonly firstPath: string | undefined;
