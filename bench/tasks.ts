@@ -13,7 +13,12 @@ import { openEngine } from '../src/engine/open.ts';
 import type { SinkFormat } from '../src/config/config.ts';
 
 export type Task =
-  | { readonly kind: 'backfill'; readonly root: string; readonly files: readonly string[] }
+  | {
+      readonly kind: 'backfill';
+      readonly root: string;
+      readonly files: readonly string[];
+      readonly workers?: number;
+    }
   | { readonly kind: 'append'; readonly root: string; readonly file: string }
   | {
       readonly kind: 'export';
@@ -55,9 +60,13 @@ function calibrate(): number {
   return systemClock.monotonicMs() - from;
 }
 
-async function backfill(root: string, files: readonly string[]): Promise<number> {
+async function backfill({
+  root,
+  files,
+  workers,
+}: Extract<Task, { kind: 'backfill' }>): Promise<number> {
   const engine = await openEngine({ root, config: defaultConfig(root) });
-  const report = await engine.backfill(DATASET, files);
+  const report = await engine.backfill(DATASET, files, { workers });
   await engine.close();
   return report.rows;
 }
@@ -113,7 +122,7 @@ async function duckdb(sql: string, writes: string): Promise<number> {
 function run(task: Task): Promise<number> {
   switch (task.kind) {
     case 'backfill':
-      return backfill(task.root, task.files);
+      return backfill(task);
     case 'append':
       return append(task.root, task.file);
     case 'export':

@@ -16,8 +16,9 @@ import { PARQUET_MAGIC, buildFooter } from './parquet-footer.ts';
 import type { PlacedRowGroup } from './parquet-footer.ts';
 import type { ParquetCodec } from './parquet-properties.ts';
 import { loadParquetWasm } from './parquet-wasm.ts';
-import type { Wasm } from './parquet-wasm.ts';
-import { encodeRowGroup, statedColumns } from './row-group-encode.ts';
+import { OpenRowGroups, here } from './row-group-encoder.ts';
+import type { RowGroupEncoder } from './row-group-encoder.ts';
+import { placeRuns, statedColumns } from './row-group-encode.ts';
 import type { StatedColumns } from './row-group-encode.ts';
 import { cutRowGroups } from './row-groups.ts';
 
@@ -31,6 +32,8 @@ export interface ParquetOptions {
   readonly rowGroupBytes?: number;
   /** Told how large each row group was in memory. */
   readonly observe?: Observe;
+  /** Who encodes row groups. Default: this thread, one after the other. */
+  readonly encoder?: RowGroupEncoder | undefined;
 }
 
 /** The pieces of a file in order, laid end to end they are the file. */
@@ -87,13 +90,16 @@ function assertShapes(batch: Batch, columns: readonly ColumnShape[]): void {
 
 interface FileBuilder {
   readonly pendingBytes: number;
-  /** Encodes each row group when its piece is asked for. */
-  add(batch: Batch): Iterable<ParquetPiece>;
-  end(): Iterable<ParquetPiece>;
+  /** The row groups that `batch` completes. */
+  add(batch: Batch): readonly (readonly Batch[])[];
+  rest(): readonly Batch[] | undefined;
+  /** The next row group of the file, encoded. */
+  place(runs: readonly Uint8Array[]): ParquetPiece;
+  footer(): Promise<ParquetPiece>;
 }
 
 /** Lays row groups end to end and remembers them for the footer. */
-function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
+function fileBuilder(options: ParquetOptions): FileBuilder {
   const { columns, codec } = options;
   const limits = {
     rows: options.rowGroupRows ?? LIMITS.rowGroupRows,
@@ -103,52 +109,57 @@ function fileBuilder(wasm: Wasm, options: ParquetOptions): FileBuilder {
   const groups: PlacedRowGroup[] = [];
   let schema: StatedColumns | undefined;
   let size = 0;
-  const rowGroup = (slices: readonly Batch[]): ParquetPiece => {
-    const place = { at: size, ordinal: groups.length };
-    const { placed, bytes, stated } = encodeRowGroup(wasm, slices, codec, place);
-    schema ??= stated;
-    groups.push(placed);
-    size += bytes.length;
-    return { kind: 'rowGroup', bytes };
-  };
-  const footer = (): ParquetPiece => {
-    const { columns: elements, createdBy } =
-      schema ?? statedColumns(wasm, { rows: 0, columns: columns.map(emptyColumn) }, codec);
-    const typed = elements.map((column, index) => ({
-      ...column,
-      type: columns[index]?.type ?? column.type,
-    }));
-    const bytes = buildFooter({ columns: typed, rowGroups: groups, createdBy });
-    return { kind: 'footer', bytes: size > 0 ? bytes : Buffer.concat([PARQUET_MAGIC, bytes]) };
-  };
   return {
     get pendingBytes() {
       return cutter.pendingBytes;
     },
-    *add(batch) {
+    add: (batch) => {
       assertShapes(batch, columns);
-      for (const slices of cutter.add(batch)) yield rowGroup(slices);
+      return cutter.add(batch);
     },
-    *end() {
-      const rest = cutter.rest();
-      if (rest !== undefined) yield rowGroup(rest);
-      yield footer();
+    rest: () => cutter.rest(),
+    place: (runs) => {
+      const { placed, bytes, stated } = placeRuns(runs, { at: size, ordinal: groups.length });
+      schema ??= stated;
+      groups.push(placed);
+      size += bytes.length;
+      return { kind: 'rowGroup', bytes };
+    },
+    footer: async () => {
+      const empty = { rows: 0, columns: columns.map(emptyColumn) };
+      const { columns: elements, createdBy } =
+        schema ?? statedColumns(await loadParquetWasm(), empty, codec);
+      const typed = elements.map((column, index) => ({
+        ...column,
+        type: columns[index]?.type ?? column.type,
+      }));
+      const bytes = buildFooter({ columns: typed, rowGroups: groups, createdBy });
+      return { kind: 'footer', bytes: size > 0 ? bytes : Buffer.concat([PARQUET_MAGIC, bytes]) };
     },
   };
 }
 
 /**
  * The pieces of one Parquet file of all rows of `batches`, which have exactly `options.columns`.
- * Holds at most one row group and one batch. `_hyp_seq` is required, every other column optional;
- * string and json are UTF-8 strings; field ids and statistics are on every column.
+ * Holds at most one batch and one row group, or those its encoder works on. `_hyp_seq` is required,
+ * every other column optional; string and json are UTF-8 strings; field ids and statistics are on
+ * every column.
  */
 export async function* parquetPieces(
   batches: Iterable<Batch> | AsyncIterable<Batch>,
   options: ParquetOptions,
 ): AsyncGenerator<ParquetPiece, void, void> {
-  const builder = fileBuilder(await loadParquetWasm(), options);
-  for await (const batch of batches) yield* builder.add(batch);
-  yield* builder.end();
+  const builder = fileBuilder(options);
+  const open = new OpenRowGroups(options.encoder ?? here, options.codec);
+  for await (const batch of batches) {
+    for (const slices of builder.add(batch)) {
+      for await (const runs of open.add(slices)) yield builder.place(runs);
+    }
+  }
+  const last = builder.rest();
+  if (last !== undefined) for await (const runs of open.add(last)) yield builder.place(runs);
+  for await (const runs of open.rest()) yield builder.place(runs);
+  yield await builder.footer();
 }
 
 /** As `parquetPieces`, in one buffer: for small files. */
@@ -171,20 +182,26 @@ export async function encodeParquet(
 export function openParquetEncoder(options: ParquetOptions, sink: ByteSink): ParquetEncoder {
   let builder: FileBuilder | undefined;
   let done = false;
-  const open = async (): Promise<FileBuilder> => {
+  const open = (): FileBuilder => {
     invariant(!done, 'nothing is written to a finished Parquet encoder');
-    builder ??= fileBuilder(await loadParquetWasm(), options);
+    builder ??= fileBuilder(options);
     return builder;
   };
-  const send = async (pieces: Iterable<ParquetPiece>): Promise<void> => {
-    for (const piece of pieces) await sink(piece.bytes);
+  const { encoder = here, codec } = options;
+  const send = async (to: FileBuilder, slices: readonly Batch[]): Promise<void> => {
+    await sink(to.place(await encoder.encode(slices, codec)).bytes);
   };
   return {
-    write: async (batch) => send((await open()).add(batch)),
+    write: async (batch) => {
+      const to = open();
+      for (const slices of to.add(batch)) await send(to, slices);
+    },
     finish: async () => {
-      const pieces = (await open()).end();
+      const to = open();
       done = true;
-      await send(pieces);
+      const rest = to.rest();
+      if (rest !== undefined) await send(to, rest);
+      await sink((await to.footer()).bytes);
     },
     abandon: () => {
       done = true;
@@ -197,4 +214,5 @@ export function openParquetEncoder(options: ParquetOptions, sink: ByteSink): Par
   };
 }
 
+export type { RowGroupEncoder } from './row-group-encoder.ts';
 export type { ParquetCodec } from './parquet-properties.ts';

@@ -96,13 +96,29 @@ export function statedColumns(wasm: Wasm, batch: Batch, codec: ParquetCodec): St
 }
 
 /**
- * One row group of all rows of `slices`, which have the same columns; at least one row. `place`: how
- * many bytes and row groups of the file come before it.
+ * The rows of `slices`, which have the same columns; at least one row: some columns after the other,
+ * each run a whole file of one row group.
  */
-export function encodeRowGroup(
+export function encodeRuns(
   wasm: Wasm,
   slices: readonly Batch[],
   codec: ParquetCodec,
+): Uint8Array[] {
+  return columnRuns(slices).map(({ from, to }) => {
+    const some = slices.map((slice) => ({
+      rows: slice.rows,
+      columns: slice.columns.slice(from, to),
+    }));
+    return encodeAlone(wasm, some, codec);
+  });
+}
+
+/**
+ * What `encodeRuns` made as one row group of a file. `place`: how many bytes and row groups of the
+ * file come before it.
+ */
+export function placeRuns(
+  files: readonly Uint8Array[],
   place: { readonly at: number; readonly ordinal: number },
 ): EncodedRowGroup {
   const pieces: Uint8Array[] = [];
@@ -110,12 +126,7 @@ export function encodeRowGroup(
   const columns: FileColumn[] = [];
   let createdBy: StatedColumns['createdBy'];
   let { at } = place;
-  for (const { from, to } of columnRuns(slices)) {
-    const some = slices.map((slice) => ({
-      rows: slice.rows,
-      columns: slice.columns.slice(from, to),
-    }));
-    const file = encodeAlone(wasm, some, codec);
+  for (const file of files) {
     const metadata = metadataOf(file);
     const start = at === 0 ? 0 : PARQUET_MAGIC.length;
     const run = readColumnRun(metadata, at - start);

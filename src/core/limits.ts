@@ -54,6 +54,19 @@ export const LIMITS = {
   commitAttempts: 100,
   /** Small files that share one commit of a backfill. */
   backfillFilesPerCommit: 512,
+  /** Lines of a file that are parsed at once, by whatever thread. */
+  backfillBlockBytes: 2 * MIB,
+  /** Lines that are being parsed or wait for their turn, and what became of them. */
+  backfillAheadBytes: 32 * MIB,
+  /** Most worker threads of one command. */
+  workers: 64,
+  /** What one worker thread is counted with; one that holds more is ended after its job. */
+  workerBytes: 96 * MIB,
+  /** What a command takes without worker threads, and with all of them (DESIGN §15). */
+  aloneBytes: 224 * MIB,
+  peakBytes: 512 * MIB,
+  /** Worker threads that die on jobs of one command before it gives up. */
+  workerDeaths: 100,
   /** What `state/ballast` holds ready for a full disk, or `disk.minFree` when that is less. */
   ballastBytes: 8 * MIB,
   /** Pages of a Parquet input that are held at once, of all columns, and its footer. */
@@ -82,3 +95,4 @@ invariant(LIMITS.batchBytes >= LIMITS.rowBytes, 'a batch holds the largest row')
 invariant(LIMITS.rowGroupBytes >= LIMITS.rowBytes, 'a row group holds the largest row');
 invariant(LIMITS.rowGroupRows <= LIMITS.batchRows, 'a batch holds a row group');
 invariant(LIMITS.recordHistory > LIMITS.recordVersions, 'history outlives the kept versions');
+invariant(LIMITS.backfillAheadBytes > 2 * LIMITS.lineBytes, 'a line is read beside others');

@@ -10,6 +10,7 @@ import type { Observe } from '../core/events.ts';
 import type { DatasetName } from '../core/ids.ts';
 import type { Random } from '../core/random.ts';
 import { DATA_DIR, METADATA_DIR, SPOOL_DIR, TABLES_DIR, tableDir } from '../../storage/layout.ts';
+import type { RowGroupEncoder } from '../codec/parquet.ts';
 import type { Leases } from '../../state/lease.ts';
 import { stateDir } from '../../state/layout.ts';
 import { SpoolReader } from '../../storage/spool/reader.ts';
@@ -30,13 +31,22 @@ export interface EngineContext extends Ports {
   readonly state: string;
   readonly spool: SpoolReader;
   readonly disk: DiskRoom;
+  /** Encodes what is committed; undefined: the calling thread does. */
+  readonly encoder?: RowGroupEncoder | undefined;
+  /** The file a worker thread begins with; undefined: that of the built package. */
+  readonly workerEntry: URL | undefined;
   /** The table of `dataset`, whether anything was committed to it or not. */
   table(dataset: DatasetName): Table;
   /** As `table`, with its directories made durable: for whoever will commit. */
   writableTable(dataset: DatasetName): Promise<Table>;
 }
 
-export function createContext(root: string, ports: Ports, minFreeBytes: number): EngineContext {
+export function createContext(
+  root: string,
+  ports: Ports,
+  minFreeBytes: number,
+  workerEntry?: URL,
+): EngineContext {
   const tables = new Map<DatasetName, Table>();
   const writable = new Set<DatasetName>();
   const table = (dataset: DatasetName): Table => {
@@ -49,6 +59,7 @@ export function createContext(root: string, ports: Ports, minFreeBytes: number):
   return {
     ...ports,
     root,
+    workerEntry,
     state: stateDir(root),
     spool: new SpoolReader({ fs: ports.fs, dir: `${root}/${SPOOL_DIR}`, observe: ports.observe }),
     disk: new DiskRoom(ports, root, minFreeBytes),

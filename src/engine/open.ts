@@ -68,6 +68,8 @@ export interface OpenEngineOptions {
   readonly observe?: Observe | undefined;
   /** Default: leases on this machine's disk. Liveness only (I11). */
   readonly leases?: Leases | undefined;
+  /** The file a worker thread begins with. Default: that of the built package. */
+  readonly workerEntry?: URL | undefined;
   /** E_NOT_A_STORE when there is none, instead of making one. */
   readonly mustExist?: boolean | undefined;
 }
@@ -96,7 +98,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
     });
   }
   const { storeId } = await initStore(ports.fs, root, ports.random);
-  const context = createContext(root, { ...ports, leases }, config.disk.minFreeBytes);
+  const { minFreeBytes } = config.disk;
+  const context = createContext(root, { ...ports, leases }, minFreeBytes, options.workerEntry);
   return new StoreEngine(context, config, new Exporters(context, config, storeId));
 }
 

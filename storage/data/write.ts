@@ -15,7 +15,7 @@ import { createSynced, unlinkIfAny } from '../../src/core/durable-fs.ts';
 import { invariant } from '../../src/core/invariant.ts';
 import type { Batch, ColumnType } from '../../src/codec/columns.ts';
 import { parquetPieces } from '../../src/codec/parquet.ts';
-import type { ParquetCodec } from '../../src/codec/parquet.ts';
+import type { ParquetCodec, RowGroupEncoder } from '../../src/codec/parquet.ts';
 import { PARQUET_MAGIC, TAIL_BYTES, metadataBytes } from '../../src/codec/parquet-footer.ts';
 import { rangeSum } from './footer.ts';
 import type { FileSums } from './footer.ts';
@@ -39,7 +39,7 @@ export interface DataFileStats extends FooterFacts {
  * Writes the rows of `batches` (conformed to `columns`, in seq order) to a new file at `path` and
  * resolves once the file is fsynced and its footer was read back and agrees with the rows; the
  * caller syncs the directory before it refers to the file. Batches are taken one at a time. On any
- * error the file is removed. EEXIST (of the file system) when the name is taken; E_INTERNAL when
+ * error the file is removed. `encoder`: who encodes row groups, by default this thread. EEXIST (of the file system) when the name is taken; E_INTERNAL when
  * the encoder did not write what it was given.
  */
 // eslint-disable-next-line max-params -- what, where, shape, rows, how: none has a default
@@ -49,6 +49,7 @@ export async function writeDataFile(
   columns: readonly DataColumn[],
   batches: Iterable<Batch> | AsyncIterable<Batch>,
   codec: ParquetCodec,
+  encoder?: RowGroupEncoder,
 ): Promise<DataFileStats> {
   const tally = tallyRows(columns);
   const rowGroups: string[] = [];
@@ -61,7 +62,7 @@ export async function writeDataFile(
     }
   }
   async function* pieces(): AsyncGenerator<Uint8Array, void, void> {
-    for await (const { kind, bytes } of parquetPieces(tallied(), { columns, codec })) {
+    for await (const { kind, bytes } of parquetPieces(tallied(), { columns, codec, encoder })) {
       fileBytes += bytes.length;
       if (kind === 'rowGroup') rowGroups.push(rangeSum(bytes));
       else footer = bytes.subarray(bytes.length - metadataBytes(bytes) - TAIL_BYTES);

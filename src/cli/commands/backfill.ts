@@ -23,6 +23,7 @@ interface Options {
   readonly dryRun?: boolean;
   readonly again?: boolean;
   readonly format?: InputFormat;
+  readonly workers?: string;
 }
 
 function fileLine(file: BackfillFileReport, dryRun: boolean): string {
@@ -119,6 +120,7 @@ async function backfill(
       dryRun,
       again: options.again,
       format: options.format,
+      workers: options.workers === undefined ? undefined : Number(options.workers || NaN),
       signal: stop.signal,
       onProgress: progress.show,
     });
@@ -150,6 +152,7 @@ walked for these; globs may be quoted: * ** ? [abc] {a,b}. CSV values are text u
 a typed column of that name.
 A killed backfill goes on where it stopped, a repeated one adds nothing, a grown file adds its tail.
 A Parquet file that was written again is another file: all its rows are added.
+Large files are parsed on all cores; the rows are the same for any number of --workers.
 Ctrl-C stops after the commit under way; a second one leaves at once, which is as safe.`,
   writes: `
 the table, commit by commit; each is durable with the position in its file before the next begins.
@@ -175,6 +178,7 @@ export function addBackfill(program: Command, run: Run): void {
     .argument('<input...>', 'files, directories, globs')
     .option('--dry-run', 'read everything, store nothing, say what would be added')
     .option('--again', 'load a file although its very bytes are in already')
+    .option('--workers <n>', 'threads beside this one; default: by cores and memory')
     .addOption(
       new Option('--format <format>', 'of all files (default: of each by its name)').choices(
         INPUT_FORMATS,

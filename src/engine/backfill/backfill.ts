@@ -19,6 +19,8 @@ import { loadFile } from './load-file.ts';
 import type { LoadPlace } from './load-file.ts';
 import { isParquetFile, loadParquet } from './load-parquet.ts';
 import { RejectsFile } from './rejects.ts';
+import { workerCount, workerEvidence } from '../workers/count.ts';
+import { Workers, builtEntry } from '../workers/workers.ts';
 
 /**
  * Reads `files` into `dataset`, in order. Resolves when every row of them is durable in the table.
@@ -34,14 +36,16 @@ export async function backfill(
   const table = dry ? context.table(dataset) : await context.writableTable(dataset);
   const rejects = new RejectsFile(context, dataset);
   const known = new KnownFiles(table);
-  const place = { context, table, known, rejects };
+  const workers = workersFor(context, options);
+  const place = { context, table, known, rejects, encoder: workers?.encoder };
   const newGroup = (): CommitGroup => new CommitGroup(place, dry);
-  const run = new BackfillRun({ context, options, known, newGroup }, files);
+  const run = new BackfillRun({ context, options, known, workers, newGroup }, files);
   const bytesTotal = await totalBytes(files);
   let reports: readonly BackfillFileReport[];
   try {
     reports = await run.all(bytesTotal);
   } finally {
+    await workers?.close();
     await rejects.close();
   }
   return {
@@ -51,6 +55,14 @@ export async function backfill(
     rejected: reports.reduce((sum, report) => sum + report.rejected, 0),
     rejectsPath: rejects.path,
   };
+}
+
+/** None is started before there is work for it. */
+function workersFor(context: EngineContext, options: BackfillOptions): Workers | undefined {
+  const { workers } = workerCount(workerEvidence(options.workers));
+  const entry = context.workerEntry ?? builtEntry();
+  if (entry === undefined || workers === 0) return undefined;
+  return new Workers(entry, workers, context.observe);
 }
 
 async function totalBytes(files: readonly string[]): Promise<number> {

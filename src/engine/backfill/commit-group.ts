@@ -12,15 +12,14 @@
  * llp/0012
  */
 import { LIMITS } from '../../core/limits.ts';
-import { batchBytes } from '../../codec/columns.ts';
 import type { Batch } from '../../codec/columns.ts';
 import { joinBatches, sameShape } from '../../codec/join.ts';
-import type { DecodedBatch } from '../../codec/ndjson/decoder.ts';
-import { rejectCost } from '../../codec/ndjson/reject.ts';
+import type { RowGroupEncoder } from '../../codec/parquet.ts';
 import type { Move, Positions } from '../../../storage/positions/positions.ts';
 import type { Table } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import { commitRows } from '../flush/commit-rows.ts';
+import type { Gathered } from './gather.ts';
 import type { KnownFiles } from './known-sources.ts';
 import type { RejectsFile } from './rejects.ts';
 import { sourceBefore } from './source.ts';
@@ -29,13 +28,11 @@ import { sourceBefore } from './source.ts';
 const JOIN_BYTES = 4 * 1024 * 1024;
 /** What may join others. */
 const SMALL_BYTES = 256 * 1024;
-/** A batch that was not joined yet costs more than its values. */
-const BATCH_HEAD_BYTES = 4 * 1024;
 
 /** A piece of one file, and how it moves the file's source. */
 export interface Piece {
   readonly path: string;
-  readonly decoded: DecodedBatch;
+  readonly decoded: Gathered;
   readonly move: Move;
 }
 
@@ -44,11 +41,8 @@ export interface GroupPlace {
   readonly table: Table;
   readonly known: KnownFiles;
   readonly rejects: RejectsFile;
-}
-
-function costOf({ decoded }: Piece): number {
-  const rejects = decoded.rejects.reduce((sum, reject) => sum + rejectCost(reject), 0);
-  return BATCH_HEAD_BYTES + batchBytes(decoded.batch) + rejects;
+  /** Encodes what is larger than small files together; undefined: the calling thread does. */
+  readonly encoder: RowGroupEncoder | undefined;
 }
 
 export class CommitGroup {
@@ -65,22 +59,22 @@ export class CommitGroup {
   }
 
   static isSmall(piece: Piece): boolean {
-    return costOf(piece) <= SMALL_BYTES;
+    return piece.decoded.bytes <= SMALL_BYTES;
   }
 
   /** True when `piece` does not fit beside those that wait: commit them first. */
   isFullFor(piece: Piece): boolean {
     return (
       this.#pieces.length >= LIMITS.backfillFilesPerCommit ||
-      this.#rows + piece.decoded.batch.rows > LIMITS.batchRows ||
-      this.#bytes + costOf(piece) > JOIN_BYTES
+      this.#rows + piece.decoded.rows > LIMITS.batchRows ||
+      this.#bytes + piece.decoded.bytes > JOIN_BYTES
     );
   }
 
   add(piece: Piece): void {
     this.#pieces.push(piece);
-    this.#bytes += costOf(piece);
-    this.#rows += piece.decoded.batch.rows;
+    this.#bytes += piece.decoded.bytes;
+    this.#rows += piece.decoded.rows;
   }
 
   /**
@@ -89,6 +83,7 @@ export class CommitGroup {
    */
   async commit(): Promise<boolean> {
     const pieces = this.#pieces;
+    const large = this.#bytes > JOIN_BYTES;
     this.#pieces = [];
     this.#bytes = 0;
     this.#rows = 0;
@@ -98,9 +93,11 @@ export class CommitGroup {
       pieces.map(({ path, decoded }) => ({ file: path, rejects: decoded.rejects })),
     );
     const moves = pieces.map(({ move }) => move);
-    const batches = joined(pieces.map(({ decoded }) => decoded.batch));
+    const found = pieces.flatMap(({ decoded }) => decoded.batches);
+    const batches = large ? found : joined(found);
+    const encoder = large ? this.#place.encoder : undefined;
     let base: string | undefined;
-    const committed = await commitRows(context, table, async (positions) => {
+    const committed = await commitRows({ ...context, encoder }, table, async (positions) => {
       if (!(await areDue(positions, moves))) return undefined;
       base = positions.fileName;
       return { batches, moves, drop: [] };

@@ -10,6 +10,7 @@ import type { ColumnType } from '../../codec/columns.ts';
 import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
 import type { InputFormat } from './report.ts';
 import { readNdjson } from './read-rows.ts';
+import type { ReadApart } from './read-rows.ts';
 
 const PACKED = /\.(?:gz|zst)$/i;
 const EXTENSIONS: Readonly<Record<string, InputFormat>> = {
@@ -40,7 +41,7 @@ export function formatOf(path: string, head: Uint8Array): InputFormat {
   return first === 0x5b ? 'json' : 'ndjson';
 }
 
-export interface ReadOptions extends ReadFrom {
+export interface ReadOptions extends ReadFrom, ReadApart {
   readonly format: InputFormat;
   readonly typeOf: (name: string) => ColumnType | undefined;
 }
@@ -48,7 +49,7 @@ export interface ReadOptions extends ReadFrom {
 export function readRows(content: AsyncIterable<Uint8Array>, options: ReadOptions): RowBatches {
   switch (options.format) {
     case 'ndjson':
-      return readNdjson(content, options);
+      return readNdjson(content, options, options);
     case 'json':
       return readJsonArray(content, options);
     case 'csv':

@@ -6,8 +6,7 @@
  */
 import { HypError, isHypError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
-import type { RowBatches } from '../../codec/row-texts.ts';
+import type { Unfinished } from '../../codec/ndjson/decoder.ts';
 import type { BackfillFileReport, BackfillOptions, InputFormat } from './report.ts';
 import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
@@ -17,6 +16,10 @@ import type { FileContent } from './content.ts';
 import type { KnownFiles } from './known-sources.ts';
 import { PrefixDigest } from '../prefix-digest.ts';
 import { formatOf, readRows } from './format.ts';
+import { gather } from './gather.ts';
+import type { Gathered, GatheredBatches } from './gather.ts';
+import { WorkerDeath } from '../workers/thread.ts';
+import type { Workers } from '../workers/workers.ts';
 import { decideSource, firstRecord, matchPrefix, sourcePrefix } from './source.ts';
 import type { SourceDecision } from './source.ts';
 
@@ -24,6 +27,7 @@ export interface LoadPlace {
   readonly context: EngineContext;
   readonly options: BackfillOptions;
   readonly known: KnownFiles;
+  readonly workers: Workers | undefined;
   readonly group: CommitGroup;
   /** Rows so far, for the progress bar. */
   readonly tally: { rows: number };
@@ -35,6 +39,8 @@ export interface LoadPlace {
 export interface LoadOptions {
   /** Nothing of this file waits for others. */
   readonly alone: boolean;
+  /** Workers encode what they parse, too, to see whether it can be. */
+  readonly trial: boolean;
   readonly onStored: (bytes: number) => void;
 }
 
@@ -62,6 +68,9 @@ interface FormattedContent extends FileContent {
 
 /** Another process moved the source: what the file is has to be decided again. */
 const OVERTAKEN = 'overtaken';
+/** A commit killed two workers, and was not made. */
+const KILLED = 'killed';
+type Again = typeof OVERTAKEN | typeof KILLED;
 
 /**
  * Loads the file at `path`. With `alone` its rows are durable when it resolves; otherwise the last
@@ -70,9 +79,10 @@ const OVERTAKEN = 'overtaken';
 export async function loadFile(
   place: LoadPlace,
   path: string,
-  more: LoadOptions,
+  more: Omit<LoadOptions, 'trial'>,
 ): Promise<FileResult> {
   const total: Total = { rows: 0, bytes: 0, rejected: 0 };
+  let trial = false;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const opened = await openContent(path);
     const head = await firstRecord(opened.read());
@@ -83,8 +93,11 @@ export async function loadFile(
       const outcome = total.bytes > 0 ? 'added' : decision.label;
       return { state: 'done', report: report(path, total, { outcome, firstPath }) };
     }
-    const loaded = await new FileLoad(place, content, decision, total).run(more);
-    if (loaded === OVERTAKEN) {
+    const loaded: Loaded | Again = await new FileLoad(place, content, decision, total)
+      .run({ ...more, trial })
+      .catch((error: unknown) => killedAgain(path, error, trial));
+    if (typeof loaded === 'string') {
+      trial ||= loaded === KILLED;
       place.known.forget();
       continue;
     }
@@ -94,6 +107,16 @@ export async function loadFile(
   }
   throw new HypError('E_CONFLICT', `${path} or its source changes faster than it can be read`, {
     hint: 'What was committed stays. Run the same command again when the file is at rest.',
+  });
+}
+
+/** Rows that were read kill who encodes them: the file is read again, and each block is tried. */
+function killedAgain(path: string, error: unknown, trial: boolean): typeof KILLED {
+  if (!(error instanceof WorkerDeath)) throw error;
+  if (!trial) return KILLED;
+  throw new HypError('E_INTERNAL', `rows of ${path} kill worker threads: ${error.message}`, {
+    cause: error,
+    hint: 'Everything before them is stored. Please report this with the rows that follow it.',
   });
 }
 
@@ -155,12 +178,23 @@ class FileLoad {
 
   /** Resolves with what was left undecided at the end; `waiting`: a piece is in the group. */
   async run(more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
-    const { observe } = this.#place.context;
+    const { context, workers } = this.#place;
+    const { observe } = context;
+    const { trial } = more;
     const start = this.#through;
     const { format } = this.#content;
     const types = await this.#place.known.columnTypes();
     const typeOf = (name: string) => types.get(name);
-    const batches = readRows(this.#pushed(more.onStored), { format, start, observe, typeOf });
+    const how = { format, start, observe, typeOf, workers, trial };
+    const batches = gather(readRows(this.#pushed(more.onStored), how));
+    try {
+      return await this.#take(batches, more);
+    } finally {
+      await batches.return(undefined);
+    }
+  }
+
+  async #take(batches: GatheredBatches, more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
     let begun = false;
     let small: Piece | undefined;
     for (;;) {
@@ -180,8 +214,9 @@ class FileLoad {
   }
 
   /** What came before damage is stored. */
-  async #next(batches: RowBatches, small: Piece | undefined) {
+  async #next(batches: GatheredBatches, small: Piece | undefined) {
     try {
+      assertNotStopped(this.#place.options, this.#content.path);
       return await batches.next();
     } catch (error) {
       if (small !== undefined) await this.#commit(small);
@@ -213,15 +248,15 @@ class FileLoad {
     return this.#digest.at(decision.through) === decision.digest;
   }
 
-  #piece(decoded: DecodedBatch): Piece {
+  #piece(decoded: Gathered): Piece {
     const { source } = this.#decision;
     const { path } = this.#content;
     const from = this.#through === 0 ? undefined : BigInt(this.#through);
     const digest = this.#digest.at(decoded.endByte);
     const to = { source, through: BigInt(decoded.endByte), digest, hint: path };
     this.#total.bytes += decoded.endByte - this.#through;
-    this.#total.rows += decoded.batch.rows;
-    this.#place.tally.rows += decoded.batch.rows;
+    this.#total.rows += decoded.rows;
+    this.#place.tally.rows += decoded.rows;
     this.#total.rejected += decoded.rejects.length;
     this.#through = decoded.endByte;
     // It may move again all the same; an unfinished one is no different from one that will grow.
@@ -238,13 +273,20 @@ class FileLoad {
     await this.#place.commitGroup();
     const alone = this.#place.newGroup();
     alone.add(piece);
-    if (await alone.commit()) return true;
-    const { decoded, move } = piece;
+    let committed = false;
+    try {
+      committed = await alone.commit();
+    } finally {
+      if (!committed) this.#takeBack(piece);
+    }
+    return committed;
+  }
+
+  #takeBack({ decoded, move }: Piece): void {
     this.#total.bytes -= decoded.endByte - Number(move.from ?? 0n);
-    this.#total.rows -= decoded.batch.rows;
-    this.#place.tally.rows -= decoded.batch.rows;
+    this.#total.rows -= decoded.rows;
+    this.#place.tally.rows -= decoded.rows;
     this.#total.rejected -= decoded.rejects.length;
-    return false;
   }
 }
 

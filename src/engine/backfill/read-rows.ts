@@ -1,26 +1,63 @@
 /**
- * Owns: NDJSON becoming batches, from the byte on that a source is committed to.
+ * Owns: NDJSON becoming batches, from the byte on that a source is committed to: block by block, by
+ * worker threads when there is more than one block and there are any. The batches are the same
+ * whoever parses them.
  * llp/0012
  */
-import { NdjsonDecoder } from '../../codec/ndjson/decoder.ts';
+import type { Observe } from '../../core/events.ts';
 import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
+import { parseLines } from '../workers/jobs.ts';
+import type { Workers } from '../workers/workers.ts';
+import { blockRows, fromLine, inTurn, outcomeOf } from './block-rows.ts';
+import type { Parse } from './block-rows.ts';
+import { bytesOfBlock, cutBlocks } from './blocks.ts';
+import type { Block, LongLine } from './blocks.ts';
+import { ReadAhead, longLine } from './read-ahead.ts';
+
+export interface ReadApart {
+  /** undefined: the calling thread parses. */
+  readonly workers: Workers | undefined;
+  readonly trial: boolean;
+}
 
 /** NDJSON. A line that is cut short at the end is left for the next run (llp/0012). */
 export async function* readNdjson(
   content: AsyncIterable<Uint8Array>,
   { start, observe }: ReadFrom,
+  { workers, trial }: ReadApart,
 ): RowBatches {
   const skip = new LineSkip(start);
-  let decoder: NdjsonDecoder | undefined;
-  for await (const whole of content) {
-    const chunk = skip.next(whole);
-    if (chunk === undefined) continue;
-    decoder ??= new NdjsonDecoder({ startByte: start, startLine: skip.lines, observe });
-    yield* decoder.decode(chunk);
+  const blocks = cutBlocks(skip.behind(content), start, observe);
+  const first = await blocks.next();
+  if (first.done === true) return undefined;
+  const alone = 'parts' in first.value && first.value.last;
+  const all = withFirst(first.value, blocks);
+  const rows =
+    workers === undefined || alone
+      ? inTurn(parsedHere(all, observe))
+      : new ReadAhead({ workers, trial, observe }).read(all);
+  return yield* fromLine(skip.lines, rows);
+}
+
+async function* withFirst<T>(first: T, others: AsyncGenerator<T, void, void>): AsyncGenerator<T> {
+  yield first;
+  yield* others;
+}
+
+/** As ReadAhead, in the calling thread. */
+async function* parsedHere(
+  blocks: AsyncIterable<Block | LongLine>,
+  observe: Observe,
+): AsyncGenerator<RowBatches> {
+  const parse: Parse = (block) => {
+    const { parts, startByte, last } = block;
+    const [only] = parts;
+    const bytes = only !== undefined && parts.length === 1 ? only : bytesOfBlock(block);
+    return outcomeOf(async () => parseLines({ bytes, startByte, last }, observe));
+  };
+  for await (const block of blocks) {
+    yield 'parts' in block ? blockRows(block, await parse(block, 1), parse) : longLine(block);
   }
-  const ended = decoder?.finishGrowing();
-  if (ended?.last !== undefined) yield ended.last;
-  return ended?.rest;
 }
 
 /** Passes over the bytes that are in already and counts their lines. */
@@ -32,7 +69,14 @@ class LineSkip {
     this.#left = bytes;
   }
 
-  next(chunk: Uint8Array): Uint8Array | undefined {
+  async *behind(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of content) {
+      const kept = this.#next(chunk);
+      if (kept !== undefined) yield kept;
+    }
+  }
+
+  #next(chunk: Uint8Array): Uint8Array | undefined {
     if (this.#left === 0) return chunk;
     const skipped = Math.min(this.#left, chunk.length);
     for (let at = chunk.indexOf(10); at >= 0 && at < skipped; at = chunk.indexOf(10, at + 1)) {

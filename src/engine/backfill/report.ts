@@ -15,6 +15,11 @@ export interface BackfillOptions {
   readonly dryRun?: boolean | undefined;
   /** Loads a file again although its very bytes are in already. */
   readonly again?: boolean | undefined;
+  /**
+   * Threads that parse and encode beside this one, 0 to 64; default: by cores and memory. They are
+   * started for large files only. The rows and their order are the same for any number.
+   */
+  readonly workers?: number | undefined;
   /** Aborting stops after the commit under way; the backfill rejects and can be repeated. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each piece that was read; what it throws ends the backfill. */

@@ -184,6 +184,7 @@ async function writeFile(
     columns: batch.columns.filter((column) => ids.has(column.fieldId)),
   }));
   const path = `${dataDir(table.dir)}/${name}`;
-  const stats = await writeDataFile(context.fs, path, columns, kept, HOT_CODEC);
+  const { fs, encoder } = context;
+  const stats = await writeDataFile(fs, path, columns, kept, HOT_CODEC, encoder);
   return { name, stats };
 }
