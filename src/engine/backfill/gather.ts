@@ -34,20 +34,28 @@ function costOf({ batch, rejects }: DecodedBatch): number {
   return heads + batchBytes(batch) + rejects.reduce((sum, each) => sum + rejectCost(each), 0);
 }
 
+/** Neighbouring batches, at least one, as one. */
+export function gathered(open: readonly DecodedBatch[]): Gathered {
+  const all = open.map(({ batch }) => batch);
+  return {
+    batches: all.filter((batch) => batch.rows > 0),
+    rows: all.reduce((sum, batch) => sum + batch.rows, 0),
+    bytes: open.reduce((sum, each) => sum + costOf(each), 0),
+    endByte: open.at(-1)?.endByte ?? 0,
+    rejects: open.flatMap((each) => each.rejects),
+  };
+}
+
 /** `found` in the same order, as few as the limits of a batch allow. */
 export async function* gather(found: RowBatches): GatheredBatches {
   let open: DecodedBatch[] = [];
   let rows = 0;
   let bytes = 0;
   const take = (): Gathered[] => {
-    const last = open.at(-1);
-    if (last === undefined) return [];
-    const batches = open.map(({ batch }) => batch).filter((batch) => batch.rows > 0);
-    const rejects = open.flatMap((each) => each.rejects);
-    const gathered = { batches, rows, bytes, endByte: last.endByte, rejects };
+    const taken = open.length === 0 ? [] : [gathered(open)];
     open = [];
     rows = bytes = 0;
-    return [gathered];
+    return taken;
   };
   const fits = (batch: DecodedBatch): boolean =>
     rows + batch.batch.rows <= LIMITS.batchRows && bytes + costOf(batch) <= LIMITS.batchBytes;

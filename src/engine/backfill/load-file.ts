@@ -39,9 +39,12 @@ export interface LoadPlace {
 export interface LoadOptions {
   /** Nothing of this file waits for others. */
   readonly alone: boolean;
+  readonly onStored: (bytes: number) => void;
+}
+
+interface TryOptions extends LoadOptions {
   /** Workers encode what they parse, too, to see whether it can be. */
   readonly trial: boolean;
-  readonly onStored: (bytes: number) => void;
 }
 
 interface Loaded {
@@ -79,7 +82,7 @@ type Again = typeof OVERTAKEN | typeof KILLED;
 export async function loadFile(
   place: LoadPlace,
   path: string,
-  more: Omit<LoadOptions, 'trial'>,
+  more: LoadOptions,
 ): Promise<FileResult> {
   const total: Total = { rows: 0, bytes: 0, rejected: 0 };
   let trial = false;
@@ -177,7 +180,7 @@ class FileLoad {
   }
 
   /** Resolves with what was left undecided at the end; `waiting`: a piece is in the group. */
-  async run(more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
+  async run(more: TryOptions): Promise<typeof OVERTAKEN | Loaded> {
     const { context, workers } = this.#place;
     const { observe } = context;
     const { trial } = more;

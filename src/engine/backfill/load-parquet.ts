@@ -20,6 +20,7 @@ import type { InputFooter } from '../../codec/parquet-input/read.ts';
 import type { DecodedBatch } from '../../codec/ndjson/decoder.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';
+import { gathered } from './gather.ts';
 import { isNamedParquet, isNamedText } from './format.ts';
 import type { KnownSources } from './known-sources.ts';
 import type { FileResult, LoadOptions, LoadPlace } from './load-file.ts';
@@ -218,7 +219,8 @@ class ParquetLoad {
     this.#place.tally.rows += decoded.batch.rows;
     this.#through = through;
     onStored(bytes);
-    return { path: file.path, decoded, move: { source: this.#source, from, to, finished: true } };
+    const move = { source: this.#source, from, to, finished: true };
+    return { path: file.path, decoded: gathered([decoded]), move };
   }
 
   /** False when the source was moved by another process: what the piece added is taken back. */
@@ -230,9 +232,9 @@ class ParquetLoad {
     const { decoded, move } = piece;
     const { total } = this.#loading;
     total.bytes -= this.#share(decoded.endByte) - this.#share(Number(move.from ?? 0n));
-    total.rows -= decoded.batch.rows;
+    total.rows -= decoded.rows;
     total.rejected -= decoded.rejects.length;
-    this.#place.tally.rows -= decoded.batch.rows;
+    this.#place.tally.rows -= decoded.rows;
     return false;
   }
 

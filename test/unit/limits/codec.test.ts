@@ -5,7 +5,7 @@ import { NdjsonDecoder } from '../../../src/codec/ndjson/decoder.ts';
 import type { DecodedBatch } from '../../../src/codec/ndjson/decoder.ts';
 import { openParquetEncoder } from '../../../src/codec/parquet.ts';
 import { loadParquetWasm } from '../../../src/codec/parquet-wasm.ts';
-import { encodeRowGroup } from '../../../src/codec/row-group-encode.ts';
+import { encodeRuns } from '../../../src/codec/row-group-encode.ts';
 import type { HypEvent } from '../../../src/core/events.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
 import { sampleBatch, sampleColumn } from '../../support/sample-batch.ts';
@@ -117,7 +117,7 @@ async function encodes(texts: readonly string[]): Promise<number> {
     ...sampleColumn(`c${at}`, 'string', [text]),
     fieldId: at + 1,
   }));
-  encodeRowGroup(counted, [sampleBatch(1, ...columns)], 'lz4_raw', { at: 0, ordinal: 0 });
+  encodeRuns(counted, [sampleBatch(1, ...columns)], 'lz4_raw');
   return calls;
 }
 
