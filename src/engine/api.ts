@@ -6,7 +6,7 @@
 import type { DatasetName, Lineage, Seq, SinkName } from '../core/ids.ts';
 import type { Batch } from '../codec/columns.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
-import type { ByHand } from './by-hand/by-hand.ts';
+import type { ByHand } from './by-hand/report.ts';
 import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 

@@ -21,6 +21,7 @@ import { fileLeases } from '../../state/lease.ts';
 import type { Leases } from '../../state/lease.ts';
 import { openRegistry, registeredSinks } from '../../state/registry.ts';
 import { TABLES_DIR } from '../../storage/layout.ts';
+import { isDropped } from '../../storage/iceberg/dropped.ts';
 import { scan } from '../../storage/scan/scan.ts';
 import type { Batch } from '../codec/columns.ts';
 import type {
@@ -41,7 +42,7 @@ import type {
 } from './api.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
 import { byHand } from './by-hand/by-hand.ts';
-import type { ByHand } from './by-hand/by-hand.ts';
+import type { ByHand } from './by-hand/report.ts';
 import { checkStore } from './check.ts';
 import { createContext } from './context.ts';
 import type { EngineContext } from './context.ts';
@@ -165,7 +166,7 @@ class StoreEngine implements Engine {
   async *scan(dataset: string, options: ScanOptions = {}): AsyncGenerator<Batch> {
     const table = this.#context.table(toDatasetName(dataset));
     const head = await table.load();
-    if (head === undefined) throw unknownDataset(dataset);
+    if (head === undefined || isDropped(head.value)) throw unknownDataset(dataset);
     const { maxSeq } = head.value.hyp;
     const through = options.through ?? maxSeq;
     yield* scan(table, head, {
@@ -208,8 +209,28 @@ class StoreEngine implements Engine {
   }
 
   async datasetNames(): Promise<readonly DatasetName[]> {
+    const tables = await this.#tableNames();
     const spooled = await this.#context.spool.datasets();
-    return [...new Set([...(await this.#tableNames()), ...spooled])].sort();
+    const dropped = await this.#droppedOf(tables);
+    if (dropped.size === 0) return [...new Set([...tables, ...spooled])].sort();
+    // Frames of a dropped dataset that were committed may still lie in a segment.
+    const pending = (await spoolPending(this.#context)).map((each) => each.dataset);
+    const names = [...tables, ...spooled].filter((name) => !dropped.has(name));
+    return [...new Set([...names, ...pending])].sort();
+  }
+
+  /** Datasets of which only the trace of having been dropped is left. */
+  async #droppedOf(tables: readonly DatasetName[]): Promise<ReadonlySet<DatasetName>> {
+    const dropped = new Set<DatasetName>();
+    for (const name of tables) {
+      // One that cannot be read is there, and says so itself.
+      const head = await this.#context
+        .table(name)
+        .load()
+        .catch(() => undefined);
+      if (head !== undefined && isDropped(head.value)) dropped.add(name);
+    }
+    return dropped;
   }
 
   sinkNames(): readonly SinkName[] {

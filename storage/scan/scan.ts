@@ -18,6 +18,7 @@ import { readCodedRowGroup, readRowGroup } from '../data/read.ts';
 import { columnTypeOf, targetsOf } from '../iceberg/schema.ts';
 import { currentSchema } from '../iceberg/metadata.ts';
 import type { LiveFile, Table, TableHead } from '../table.ts';
+import { droppedLineages } from '../iceberg/dropped.ts';
 import { planScan } from './plan.ts';
 
 export interface ScanRange {
@@ -79,9 +80,17 @@ async function* scanFiles(
       const gone = isMissing(error) || (await table.hasPassed(current, error));
       const next = gone && attempt < REPLANS ? await table.load() : undefined;
       if (next === undefined || next.version === current.version) throw missing(error, table);
+      // Its rows of these numbers, if it has any, are others.
+      if (droppedLineages(next.value).includes(current.value.hyp.lineage)) throw dropped(table);
       current = next;
     }
   }
+}
+
+function dropped({ dataset }: Table): HypError {
+  return new HypError('E_UNKNOWN_DATASET', `${dataset} was dropped while it was read`, {
+    hint: 'What came before this is not all of it. A dataset of this name by now is another one.',
+  });
 }
 
 /** Largest seq of a batch that came from a scan. */

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SinkConfig } from '../../src/config/config.ts';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
-import type { ReplayReport } from '../../src/engine/by-hand/replay.ts';
+import type { ReplayReport } from '../../src/engine/by-hand/report.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { OUT, ROOT, World, dies, exportedRows, objectKeys } from '../support/world.ts';
 

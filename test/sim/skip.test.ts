@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
 import { skipAction } from '../../src/engine/by-hand/skip.ts';
-import type { SkipReport } from '../../src/engine/by-hand/skip.ts';
+import type { SkipReport } from '../../src/engine/by-hand/report.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { OUT, ROOT, World, dies, everybodyLives, exportedRows } from '../support/world.ts';
 

@@ -49,7 +49,11 @@ export function fakeEngine(
     sinkNames: () => (names.sinks ?? []).map(toSinkName),
     flushStep: () => Promise.resolve(NOTHING),
     exportStep: () => Promise.resolve(NOTHING),
-    byHand: { replay: unexpected('replay'), skip: unexpected('skip') },
+    byHand: {
+      replay: unexpected('replay'),
+      skip: unexpected('skip'),
+      drop: unexpected('drop'),
+    },
     backup: unexpected('backup'),
     resolveSink: unexpected('resolveSink'),
     holdDaemon: () => Promise.resolve(() => Promise.resolve()),

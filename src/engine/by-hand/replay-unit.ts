@@ -18,21 +18,7 @@ import { sameRows } from '../export/decide.ts';
 import { encodeAgain } from '../export/new-unit.ts';
 import type { UnitSource } from '../export/new-unit.ts';
 import { judgeObject } from '../verify/judge.ts';
-import type { SeqRange } from '../verify/report.ts';
-
-export interface Counted {
-  readonly objects: number;
-  readonly rows: number;
-  readonly bytes: number;
-}
-
-/** What could not be put back; every other object of the range is at the destination. */
-export interface ReplayProblem extends SeqRange {
-  readonly label: 'unknown' | 'damaged' | 'differs' | 'rows-gone' | 'other-bytes';
-  /** Path of the object or file; undefined for rows of which no name is known. */
-  readonly where: string | undefined;
-  readonly what: string;
-}
+import type { ReplayProblem } from './report.ts';
 
 /** An exporter that advances sweeps what is staged below its watermark: staged again. */
 const ATTEMPTS = 3;

@@ -39,33 +39,12 @@ import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
 import type { SeqRange } from '../verify/report.ts';
 import { Tally, replayUnit } from './replay-unit.ts';
-import type { Counted, ReplayProblem, Replaying } from './replay-unit.ts';
-
-export interface ReplayRequest extends SeqRange {
-  readonly sink: SinkName;
-  readonly dataset: DatasetName;
-  /** Only looks, and says what would be put. */
-  readonly dryRun?: boolean | undefined;
-}
-
-export interface ReplayReport {
-  readonly dryRun: boolean;
-  /** Units that touch the range: they are put back as a whole. */
-  readonly units: number;
-  /** Put now; with `dryRun`, what would be. */
-  readonly sent: Counted;
-  readonly there: Counted;
-  /** Plans and manifests put, or that would be. */
-  readonly unitFiles: number;
-  /** Rows of those units that were never in an object here: skipped, or delivered elsewhere. */
-  readonly absentRows: number;
-  /** The first 1,000. */
-  readonly problems: readonly ReplayProblem[];
-  readonly found: number;
-}
+import type { Replaying } from './replay-unit.ts';
+import type { ReplayReport, ReplayRequest } from './report.ts';
 
 /** Parked for one of these, whose units are at the destination is just what is not known. */
 const UNSETTLED = new Set(['copied', 'rolled back', 'contradiction', 'foreign', 'moved']);
+
 /** One history whose units are asked for. */
 interface Piece extends SeqRange {
   readonly lineage: Lineage;

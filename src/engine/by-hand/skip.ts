@@ -22,7 +22,7 @@
  * llp/0022
  */
 import { HypError } from '../../core/errors.ts';
-import type { DatasetName, Seq, SinkName } from '../../core/ids.ts';
+import type { Seq } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { absentRows } from '../../core/unit.ts';
 import type { Unit } from '../../core/unit.ts';
@@ -38,25 +38,7 @@ import { Standing } from '../identity/standing.ts';
 import type { Work } from '../identity/standing.ts';
 import { absentUnit } from './absent-unit.ts';
 import { unknownDataset } from './replay.ts';
-
-export interface SkipRequest {
-  readonly sink: SinkName;
-  readonly dataset: DatasetName;
-  readonly through: Seq;
-  /** Only says what would be skipped. */
-  readonly dryRun?: boolean | undefined;
-}
-
-export interface SkipReport {
-  readonly dryRun: boolean;
-  /** Where the sink was, and where it is. */
-  readonly from: Seq;
-  readonly watermark: Seq;
-  /** Rows that this call declined, or would. */
-  readonly skippedRows: bigint;
-  /** Rows of a unit that was on its way and was delivered first, or would be. */
-  readonly deliveredRows: bigint;
-}
+import type { SkipReport, SkipRequest } from './report.ts';
 
 export type SkipDecision = 'parked' | 'done' | 'finish' | 'begin';
 

@@ -22,6 +22,11 @@ export function spoolSource(writer: WriterId): string {
   return SOURCE + writer;
 }
 
+/** True for the position of a spool writer. */
+export function isSpoolSource(source: string): boolean {
+  return source.startsWith(SOURCE);
+}
+
 /** How far a writer is committed, from positions that were read just now. */
 export function committedOrdinals(positions: Positions): (writer: WriterId) => bigint {
   const through = new Map(positions.active().map((at) => [at.source, at.through]));

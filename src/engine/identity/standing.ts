@@ -20,6 +20,7 @@ import {
 } from '../../../state/progress.ts';
 import type { Parked, Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
 import { markExported } from '../../../state/receipts.ts';
+import { droppedLineages } from '../../../storage/iceberg/dropped.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import { continues } from '../export/history.ts';
@@ -162,7 +163,10 @@ export class Standing {
     const { fs, state } = this.#context;
     const { sink, dataset, lineage } = progress;
     const others = await knownLineages(fs, state, sink, dataset);
-    if (others.some((other: Lineage) => other !== lineage)) return 'another lineage';
+    // A person dropped what this sink has exported: the table that says so is what comes after it.
+    const dropped = droppedLineages(source.head.value);
+    const isAfter = others.some((other) => dropped.includes(other));
+    if (!isAfter && others.some((other) => other !== lineage)) return 'another lineage';
     const directory = await directoryEvidence(this.#context, source.table, source.head);
     if (directory === 'here') return 'continues';
     const names = await exportedNames(fs, state, sink, lineage);

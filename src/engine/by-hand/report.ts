@@ -1,0 +1,115 @@
+/**
+ * Owns: the shapes of what a person does to sinks and datasets by hand, asked and answered.
+ * Ranges are `(after, through]` in seq.
+ * llp/0022
+ */
+import type { DatasetName, Lineage, Seq, SinkName } from '../../core/ids.ts';
+import type { SeqRange } from '../verify/report.ts';
+
+export interface ReplayRequest extends SeqRange {
+  readonly sink: SinkName;
+  readonly dataset: DatasetName;
+  /** Only looks, and says what would be put. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface ReplayReport {
+  readonly dryRun: boolean;
+  /** Units that touch the range: they are put back as a whole. */
+  readonly units: number;
+  /** Put now; with `dryRun`, what would be. */
+  readonly sent: Counted;
+  readonly there: Counted;
+  /** Plans and manifests put, or that would be. */
+  readonly unitFiles: number;
+  /** Rows of those units that were never in an object here: skipped, or delivered elsewhere. */
+  readonly absentRows: number;
+  /** The first 1,000. */
+  readonly problems: readonly ReplayProblem[];
+  readonly found: number;
+}
+
+export interface Counted {
+  readonly objects: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** What could not be put back; every other object of the range is at the destination. */
+export interface ReplayProblem extends SeqRange {
+  readonly label: 'unknown' | 'damaged' | 'differs' | 'rows-gone' | 'other-bytes';
+  /** Path of the object or file; undefined for rows of which no name is known. */
+  readonly where: string | undefined;
+  readonly what: string;
+}
+
+export interface SkipRequest {
+  readonly sink: SinkName;
+  readonly dataset: DatasetName;
+  readonly through: Seq;
+  /** Only says what would be skipped. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface SkipReport {
+  readonly dryRun: boolean;
+  /** Where the sink was, and where it is. */
+  readonly from: Seq;
+  readonly watermark: Seq;
+  /** Rows that this call declined, or would. */
+  readonly skippedRows: bigint;
+  /** Rows of a unit that was on its way and was delivered first, or would be. */
+  readonly deliveredRows: bigint;
+}
+
+export interface DropRequest {
+  readonly dataset: DatasetName;
+  /** Drop it although rows were never sent to a sink. */
+  readonly abandon?: boolean | undefined;
+  /** Only says what would be dropped, and what stands in the way. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Rows a sink never got. */
+export interface NeverSent extends SeqRange {
+  readonly sink: SinkName;
+  /** Of a unit that is on its way, perhaps in part. */
+  readonly openUnit: boolean;
+}
+
+export interface DropReport {
+  readonly dataset: DatasetName;
+  readonly dryRun: boolean;
+  readonly lineage: Lineage;
+  /** Rows the table had, and still in the spool (`dryRun`: they are flushed first). */
+  readonly rows: bigint;
+  readonly spoolRows: bigint;
+  /** What its sinks never got, and will not get. */
+  readonly neverSent: readonly NeverSent[];
+}
+
+/** Ranges are `(after, through]` in seq. */
+export interface ByHand {
+  /**
+   * Puts objects, plans and manifests of rows that were delivered to a sink back where they are gone,
+   * under the same keys. Never over anything, never under another key; the watermark stays. Durable
+   * when it resolves; idempotent. What could not be put is in the report. Throws E_USAGE,
+   * E_UNKNOWN_DATASET, E_RANGE above the watermark, E_PARKED, E_FORK, E_UNAVAILABLE.
+   */
+  replay(request: ReplayRequest): Promise<ReplayReport>;
+  /**
+   * Declines the rows of `(watermark, through]` for one sink: they are never sent to it. A unit that is
+   * on its way is delivered first. Durable when it resolves; idempotent; any process finishes what a
+   * crash leaves. Throws E_USAGE, E_UNKNOWN_DATASET, E_RANGE above the last row, E_PARKED, E_FORK,
+   * E_CORRUPT, E_UNAVAILABLE, E_CONFLICT.
+   */
+  skip(request: SkipRequest): Promise<SkipReport>;
+  /**
+   * Flushes a dataset, then drops its table; destinations keep what they have. Rows appended later
+   * begin a new dataset of that name, with another lineage, which the sinks take up by themselves.
+   * Durable when it resolves; after a crash or a disk error it may be repeated. Throws
+   * E_UNKNOWN_DATASET, E_REFUSED while a registered sink never got rows, E_CORRUPT, E_CONFLICT, and
+   * what `flush` throws.
+   */
+  drop(request: DropRequest): Promise<DropReport>;
+}
