@@ -6,6 +6,7 @@
  * llp/0009
  */
 import { isValid } from '../../src/codec/columns.ts';
+import { textForm } from '../../src/codec/text-form.ts';
 import type { Column, LongColumn, TextColumn } from '../../src/codec/columns.ts';
 import { sha256Hex } from '../../src/core/digest.ts';
 
@@ -28,11 +29,13 @@ export interface ColumnTexts {
 
 /** Values of one column as names; an absent column has nulls only. */
 export function columnTexts(
-  column: Column | undefined,
+  given: Column | undefined,
   unit: TimeUnit | undefined,
   rows: number,
 ): ColumnTexts {
   const names = new Names(rows);
+  const isDay = given?.type === 'date' && unit !== undefined;
+  const column = isDay ? midnights(given) : given && textForm(given);
   switch (column?.type) {
     case undefined:
       for (let row = 0; row < rows; row++) names.put(row, null, () => HIVE_NULL);
@@ -57,6 +60,13 @@ export function columnTexts(
       break;
   }
   return names;
+}
+
+const DAY_MICROS = 86_400_000_000n;
+
+/** Dates as the instants they begin at in UTC. */
+function midnights(column: LongColumn): LongColumn & { readonly type: 'timestamptz' } {
+  return { ...column, type: 'timestamptz', values: column.values.map((day) => day * DAY_MICROS) };
 }
 
 type Scalar = string | number | bigint | boolean | null;

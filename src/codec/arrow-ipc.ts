@@ -20,7 +20,7 @@ export const BATCH_MESSAGE = 3;
 /** Marker and length before each message; the end of the stream is a marker and length 0. */
 export const PREFIX_BYTES = 8;
 
-function messageBytes(tag: number, header: FlatField, bodyBytes: number): Uint8Array {
+export function messageBytes(tag: number, header: FlatField, bodyBytes: number): Uint8Array {
   return writeFlatbuffer([
     { is: 'short', value: METADATA_V5 },
     { is: 'byte', value: tag },

@@ -24,9 +24,9 @@ function corrupt(what: string, cause?: unknown): HypError {
 }
 
 /** Takes the next buffer: at least `bytes` bytes, 8-aligned, checked against the body. */
-type TakeBuffer = (bytes: number) => Uint8Array;
+export type TakeBuffer = (bytes: number) => Uint8Array;
 
-function bufferTaker(body: Uint8Array, regions: readonly number[]): TakeBuffer {
+export function bufferTaker(body: Uint8Array, regions: readonly number[]): TakeBuffer {
   let next = 0;
   return (bytes) => {
     const at = regions[next];
@@ -39,9 +39,10 @@ function bufferTaker(body: Uint8Array, regions: readonly number[]): TakeBuffer {
   };
 }
 
-function readText(
+export function readText(
   take: TakeBuffer,
   rows: number,
+  isText = true,
 ): { readonly offsets: Int32Array; readonly values: Uint8Array } {
   // Some writers leave the offsets of an empty column out.
   const bytes = take(rows === 0 ? 0 : 4 * (rows + 1));
@@ -55,7 +56,7 @@ function readText(
     last = next;
   }
   const values = take(last);
-  if (!isUtf8(values.subarray(offsets[0] ?? 0, last))) throw corrupt('text is not UTF-8');
+  if (isText && !isUtf8(values.subarray(offsets[0] ?? 0, last))) throw corrupt('text is not UTF-8');
   return { offsets, values };
 }
 
@@ -99,7 +100,8 @@ function readColumn(source: ColumnSource): Column | DictionaryColumn {
     case 'boolean':
       return { ...base, type: 'boolean', values: take(bitmap) };
     case 'long':
-    case 'timestamptz': {
+    case 'timestamptz':
+    case 'date': {
       const { buffer, byteOffset } = take(rows * 8);
       return { ...base, type, values: new BigInt64Array(buffer, byteOffset, rows) };
     }
@@ -107,9 +109,8 @@ function readColumn(source: ColumnSource): Column | DictionaryColumn {
       const { buffer, byteOffset } = take(rows * 8);
       return { ...base, type: 'double', values: new Float64Array(buffer, byteOffset, rows) };
     }
-    case 'string':
-    case 'json':
-      return { ...base, type, ...readText(take, rows) };
+    default:
+      return { ...base, type, ...readText(take, rows, type !== 'binary') };
   }
 }
 
@@ -158,11 +159,16 @@ function readBatch(
   return { rows, columns };
 }
 
-function readStream(bytes: Uint8Array): CodedBatch[] {
+/** A message of a stream with the bytes behind it. */
+export interface StreamMessage {
+  readonly tag: number;
+  readonly header: FlatView;
+  readonly body: Uint8Array;
+}
+
+/** The messages of `bytes`, which is 8-aligned and one whole stream; E_CORRUPT where it is none. */
+export function* streamMessages(bytes: Uint8Array): Generator<StreamMessage, void, undefined> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const batches: CodedBatch[] = [];
-  const dictionaries: Dictionaries = new Map();
-  let shapes: readonly StreamColumn[] | undefined;
   let at = 0;
   for (;;) {
     if (view.getInt32(at, true) !== -1) throw corrupt('no message where one should be');
@@ -176,8 +182,17 @@ function readStream(bytes: Uint8Array): CodedBatch[] {
     at += size;
     if (header === undefined) throw corrupt('a message without a header');
     if (at + bodyBytes > bytes.length) throw corrupt('a body runs past the end');
-    const body = bytes.subarray(at, at + bodyBytes);
-    const tag = byteField(message, 1, 0);
+    yield { tag: byteField(message, 1, 0), header, body: bytes.subarray(at, at + bodyBytes) };
+    at += bodyBytes;
+  }
+  if (at !== bytes.length) throw corrupt('bytes behind its end');
+}
+
+function readStream(bytes: Uint8Array): CodedBatch[] {
+  const batches: CodedBatch[] = [];
+  const dictionaries: Dictionaries = new Map();
+  let shapes: readonly StreamColumn[] | undefined;
+  for (const { tag, header, body } of streamMessages(bytes)) {
     if (tag === SCHEMA_MESSAGE && shapes === undefined) shapes = streamColumns(header);
     else if (tag === DICTIONARY_MESSAGE && shapes !== undefined) {
       const { id, entries } = readDictionary(header, body);
@@ -185,9 +200,8 @@ function readStream(bytes: Uint8Array): CodedBatch[] {
     } else if (tag === BATCH_MESSAGE && shapes !== undefined) {
       batches.push(readBatch(header, body, shapes, dictionaries));
     } else throw corrupt('an unexpected message');
-    at += bodyBytes;
   }
-  if (at !== bytes.length || shapes === undefined) throw corrupt('bytes behind its end');
+  if (shapes === undefined) throw corrupt('no schema');
   return batches;
 }
 

@@ -1,12 +1,14 @@
 /**
- * Owns: our column types in Arrow's Schema message and back. `hyp.type` in a field's metadata is
- * the type itself (a json column is Utf8 to others); without it the Arrow type decides.
- * Not its job: record batches (arrow-ipc).
+ * Owns: our column types in Arrow's Schema message and back, as they are in memory. `hyp.type` in a
+ * field's metadata is the type itself (a json column is Utf8 to others); without it the Arrow type
+ * decides.
+ * Not its job: record batches (arrow-ipc), declared types as others know them (arrow-typed).
  * llp/0005
  */
 import { HypError } from '../core/errors.ts';
 import { SEQ_COLUMN } from './columns.ts';
 import type { ColumnType } from './columns.ts';
+import { isDecimalType, typeNamed } from './types.ts';
 import {
   byteField,
   intField,
@@ -30,6 +32,7 @@ const FIELD_ID_KEY = 'PARQUET:field_id';
 
 const ARROW_INT = 2;
 const ARROW_FLOAT = 3;
+const ARROW_BINARY = 4;
 const ARROW_UTF8 = 5;
 const ARROW_BOOL = 6;
 const ARROW_TIMESTAMP = 10;
@@ -44,16 +47,17 @@ interface ArrowType {
 const INT_BITS = 32;
 
 const UTF8: ArrowType = { tag: ARROW_UTF8, fields: [] };
+const LONG: ArrowType = {
+  tag: ARROW_INT,
+  fields: [
+    { is: 'int', value: 64 },
+    { is: 'byte', value: 1 },
+  ],
+};
 
-const ARROW_TYPES: Readonly<Record<ColumnType, ArrowType>> = {
+const ARROW_TYPES: Readonly<Partial<Record<ColumnType, ArrowType>>> = {
   boolean: { tag: ARROW_BOOL, fields: [] },
-  long: {
-    tag: ARROW_INT,
-    fields: [
-      { is: 'int', value: 64 },
-      { is: 'byte', value: 1 },
-    ],
-  },
+  long: LONG,
   double: { tag: ARROW_FLOAT, fields: [{ is: 'short', value: DOUBLE_PRECISION }] },
   string: UTF8,
   json: UTF8,
@@ -64,6 +68,8 @@ const ARROW_TYPES: Readonly<Record<ColumnType, ArrowType>> = {
       { is: 'text', value: 'UTC' },
     ],
   },
+  date: LONG,
+  binary: { tag: ARROW_BINARY, fields: [] },
 };
 
 function keyValue(key: string, value: string): FlatTable {
@@ -89,7 +95,8 @@ function dictionaryTable(id: number): FlatField {
 }
 
 function fieldTable(column: ColumnShape, dictionaryId: number | undefined): FlatTable {
-  const arrow = ARROW_TYPES[column.type];
+  // Decimals are text in memory.
+  const arrow = ARROW_TYPES[column.type] ?? UTF8;
   const metadata = [keyValue(TYPE_KEY, column.type)];
   if (column.fieldId !== undefined) {
     metadata.push(keyValue(FIELD_ID_KEY, column.fieldId.toString()));
@@ -139,6 +146,8 @@ function arrowType(field: FlatView): ColumnType | undefined {
       return intField(type, 0, 0) === 64 && byteField(type, 1, 0) === 1 ? 'long' : undefined;
     case ARROW_FLOAT:
       return shortField(type, 0, 0) === DOUBLE_PRECISION ? 'double' : undefined;
+    case ARROW_BINARY:
+      return 'binary';
     case ARROW_UTF8:
       return 'string';
     case ARROW_TIMESTAMP:
@@ -148,6 +157,14 @@ function arrowType(field: FlatView): ColumnType | undefined {
     default:
       return undefined;
   }
+}
+
+/** The type a field states, where it is kept as what Arrow says. */
+function statedType(kept: ColumnType, stated: string | undefined): ColumnType {
+  if (kept === 'long' && stated === 'date') return stated;
+  if (kept !== 'string' || stated === undefined) return kept;
+  if (stated === 'json') return stated;
+  return isDecimalType(stated) ? (typeNamed(stated) ?? kept) : kept;
 }
 
 /** A column of a stream, with the id of its dictionary where it has one. */
@@ -180,7 +197,7 @@ function streamColumn(field: FlatView): StreamColumn {
   const id = metadata.get(FIELD_ID_KEY);
   return {
     name,
-    type: type === 'string' && metadata.get(TYPE_KEY) === 'json' ? 'json' : type,
+    type: statedType(type, metadata.get(TYPE_KEY)),
     fieldId: id !== undefined && /^\d{1,10}$/.test(id) ? Number(id) : undefined,
     dictionary: dictionaryOf(field, type),
   };

@@ -4,12 +4,14 @@
  * Not its job: meaning of types in a table (storage/iceberg/schema), bytes (ndjson, parquet, ipc).
  * llp/0004
  */
+import type { DecimalType, DeclaredType } from './types.ts';
 
 /**
  * `json` is text in a table and raw JSON in a row: nested values and `_hyp_rescued`.
- * `timestamptz` counts microseconds since the epoch, UTC.
+ * `timestamptz` counts microseconds since the epoch, UTC, `date` days. A decimal is the text of its
+ * number with all its places (llp/0021): only Parquet knows more of it.
  */
-export type ColumnType = 'boolean' | 'long' | 'double' | 'string' | 'json' | 'timestamptz';
+export type ColumnType = DeclaredType | 'json';
 
 interface ColumnBase {
   readonly name: string;
@@ -27,7 +29,7 @@ export interface BooleanColumn extends ColumnBase {
 }
 
 export interface LongColumn extends ColumnBase {
-  readonly type: 'long' | 'timestamptz';
+  readonly type: 'long' | 'timestamptz' | 'date';
   /** One per row; 0n where null. */
   readonly values: BigInt64Array;
 }
@@ -39,10 +41,10 @@ export interface DoubleColumn extends ColumnBase {
 }
 
 export interface TextColumn extends ColumnBase {
-  readonly type: 'string' | 'json';
+  readonly type: 'string' | 'json' | 'binary' | DecimalType;
   /** rows + 1 positions in `values`; the first need not be 0. */
   readonly offsets: Int32Array;
-  /** Valid UTF-8. */
+  /** Valid UTF-8, unless it is binary. */
   readonly values: Uint8Array;
 }
 
@@ -156,11 +158,11 @@ export function sliceColumn(column: Column, from: number, rows: number): Column 
       return { ...column, validity, nullCount, values: sliceBits(column.values, from, rows) };
     case 'long':
     case 'timestamptz':
+    case 'date':
       return { ...column, validity, nullCount, values: column.values.subarray(from, from + rows) };
     case 'double':
       return { ...column, validity, nullCount, values: column.values.subarray(from, from + rows) };
-    case 'string':
-    case 'json':
+    default:
       return {
         ...column,
         validity,

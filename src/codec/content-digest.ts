@@ -2,8 +2,8 @@
  * Owns: the content digest of rows (DESIGN §2): the sum modulo 2^128 of one hash per row over its
  * seq and its non-null values by field id. Being a sum it does not see how rows were cut into
  * batches, parts, units or files; nulls do not count, so columns added later change nothing.
- * Equal values are equal bytes: text is hashed raw (json and string alike), a timestamp as the
- * long it is, -0 as 0, and every NaN as one.
+ * Equal values are equal bytes: text is hashed raw (json and string alike, and what is bytes in
+ * memory: decimals, binary), a timestamp or date as the long it is, -0 as 0, and every NaN as one.
  * Serves I4 (compaction), I8 and I10 (units, forks). It is no defence against forgery.
  * llp/0005
  */
@@ -185,6 +185,7 @@ function adderOf(column: Column | DictionaryColumn, lanes: Lanes): AddRows {
     }
     case 'long':
     case 'timestamptz':
+    case 'date':
       return longsAdder(column, lanes, id);
     case 'double': {
       const hash = valueHash(lanes, KIND.double, id);
@@ -194,8 +195,7 @@ function adderOf(column: Column | DictionaryColumn, lanes: Lanes): AddRows {
         addDoubles(doubles, hash, from, rows);
       };
     }
-    case 'string':
-    case 'json': {
+    default: {
       const hash = valueHash(lanes, KIND.text, id);
       const { validity, offsets, values } = column;
       const texts = { validity, offsets, view: viewOf(values) };

@@ -9,11 +9,13 @@
  * | json        | -       | -                  | -            | -      | same | -             |
  * | timestamptz | -       | -                  | -            | -      | text | same          |
  *
- * "-": no value stays. "text": the value as JSON text, so a string is quoted.
+ * "-": no value stays. "text": the value as JSON text, so a string is quoted. To date, binary,
+ * decimal: convert-declared.
  * llp/0004
  */
 import { RESCUED_COLUMN } from './columns.ts';
 import type { Column, ColumnType } from './columns.ts';
+import { convertDeclared } from './convert-declared.ts';
 import { parseInstant } from './instants.ts';
 import { fieldOf, isSet, putValue } from './ndjson/field.ts';
 import { MAX_EXACT } from './ndjson/numbers.ts';
@@ -69,7 +71,8 @@ export function convertColumn(source: Column, target: Target, nulls: NullColumns
       return true;
     });
   }
-  return { column: nulls.like(target), misfits: source.validity ?? allRows(rows) };
+  const declared = convertDeclared(source, target, rows);
+  return declared ?? { column: nulls.like(target), misfits: source.validity ?? allRows(rows) };
 }
 
 function retyped(source: Column, target: Target): Column {
@@ -160,11 +163,11 @@ function nullColumn(target: Target, rows: number, zeros: ArrayBuffer): Column {
       return { ...base, type: target.type, values: bitmap };
     case 'long':
     case 'timestamptz':
+    case 'date':
       return { ...base, type: target.type, values: new BigInt64Array(zeros, 0, rows) };
     case 'double':
       return { ...base, type: target.type, values: new Float64Array(zeros, 0, rows) };
-    case 'string':
-    case 'json':
+    default:
       return {
         ...base,
         type: target.type,

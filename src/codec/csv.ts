@@ -13,6 +13,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { ColumnType } from './columns.ts';
 import type { DecodedBatch, Unfinished } from './ndjson/decoder.ts';
 import { RowTexts } from './row-texts.ts';
+import { isDecimalType } from './types.ts';
 import type { ReadFrom, RecordPlace, RowBatches } from './row-texts.ts';
 
 const LF = 0x0a;
@@ -145,7 +146,7 @@ class RecordReader {
 
   constructor(options: CsvOptions) {
     this.#options = options;
-    this.#rows = new RowTexts(options.observe);
+    this.#rows = new RowTexts(options.observe, options.declared);
   }
 
   *take(record: CutRecord): Generator<DecodedBatch> {
@@ -257,7 +258,7 @@ function withoutMark(bytes: Uint8Array): Uint8Array {
 function valueText(value: string, type: ColumnType | undefined): string {
   const asIs =
     (type === 'long' && INTEGER.test(value)) ||
-    (type === 'double' && NUMBER.test(value)) ||
+    (type !== undefined && (type === 'double' || isDecimalType(type)) && NUMBER.test(value)) ||
     (type === 'boolean' && (value === 'true' || value === 'false'));
   return asIs ? value : JSON.stringify(value);
 }

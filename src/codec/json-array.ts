@@ -164,9 +164,9 @@ function asLine(bytes: Buffer): Uint8Array {
 /** Rows of a JSON array behind `start`. Throws E_BAD_INPUT, after the batches before it. */
 export async function* readJsonArray(
   content: AsyncIterable<Uint8Array>,
-  { start, observe }: ReadFrom,
+  { start, observe, declared }: ReadFrom,
 ): RowBatches {
-  const rows = new RowTexts(observe);
+  const rows = new RowTexts(observe, declared);
   const scanner = new ArrayScanner(start);
   try {
     for await (const chunk of content) {

@@ -8,6 +8,8 @@
 import { HypError, isHypError } from '../core/errors.ts';
 import { encodeSchema } from './arrow-ipc.ts';
 import { decodeCodedIpc } from './arrow-read.ts';
+import { isTyped } from './arrow-typed.ts';
+import { decodeTypedIpc } from './arrow-typed-read.ts';
 import type { CodedBatch, Column, DictionaryColumn } from './columns.ts';
 import { isValid } from './columns.ts';
 import {
@@ -118,19 +120,52 @@ export async function decodeRowGroup(source: RowGroupBytes): Promise<CodedBatch>
   const { columns, group } = source;
   const chosen = source.chosen ?? columns.map((_, index) => index);
   if (chosen.length === 0 || group.rows === 0) return { rows: group.rows, columns: [] };
-  const paged = source.coded === true ? fromPages(source, chosen) : undefined;
-  if (paged !== undefined) return paged;
+  const typed = chosen.filter((index) => isTypedAt(columns, index));
+  if (typed.length === 0) return decodePlain(source, chosen);
+  const plain = chosen.filter((index) => !isTypedAt(columns, index));
+  const read = new Map<number, Column | DictionaryColumn>();
+  const add = (places: readonly number[], found: readonly (Column | DictionaryColumn)[]): void => {
+    found.forEach((column, at) => read.set(places[at] ?? -1, column));
+  };
+  add(typed, await decodeTyped(source, typed));
+  if (plain.length > 0) add(plain, (await decodePlain(source, plain)).columns);
+  return { rows: group.rows, columns: chosen.flatMap((index) => read.get(index) ?? []) };
+}
+
+function isTypedAt(columns: readonly FileColumn[], index: number): boolean {
+  const column = columns[index];
+  return column !== undefined && isTyped(column);
+}
+
+/** The Arrow stream of the chosen columns, all in one record batch. */
+async function decodeStream(source: RowGroupBytes, chosen: readonly number[]): Promise<Uint8Array> {
   const wasm = await loadParquetWasm();
-  let stream: Uint8Array;
   try {
-    const table = wasm.readParquet(smallFile(source, chosen), { batchSize: group.rows });
+    const table = wasm.readParquet(smallFile(source, chosen), { batchSize: source.group.rows });
     // Consumes the table, also when it fails.
-    stream = table.intoIPCStream();
+    return table.intoIPCStream();
   } catch (cause) {
     if (isHypError(cause)) throw cause;
     throw new HypError('E_CORRUPT', 'a row group cannot be decoded', { cause });
   }
-  const [batch, ...others] = decodeCodedIpc(stream);
+}
+
+/** Columns of declared types, which have a reader of their own (llp/0021). */
+async function decodeTyped(
+  source: RowGroupBytes,
+  chosen: readonly number[],
+): Promise<readonly Column[]> {
+  const { columns, group } = source;
+  const stated = chosen.flatMap((index) => columns[index] ?? []);
+  const stream = await decodeStream({ ...source, coded: false }, chosen);
+  return decodeTypedIpc(stream, stated, group.rows);
+}
+
+async function decodePlain(source: RowGroupBytes, chosen: readonly number[]): Promise<CodedBatch> {
+  const { columns, group } = source;
+  const paged = source.coded === true ? fromPages(source, chosen) : undefined;
+  if (paged !== undefined) return paged;
+  const [batch, ...others] = decodeCodedIpc(await decodeStream(source, chosen));
   if (batch?.rows !== group.rows || others.length > 0) {
     throw new HypError('E_CORRUPT', 'a row group has other rows than its footer says');
   }

@@ -147,6 +147,7 @@ function readAll(
 ): Column | DictionaryColumn | undefined {
   const optional = isOptional(column);
   const builder = builderOf(column, rows);
+  if (builder === undefined) return undefined;
   const validity = new Uint8Array((rows + 7) >> 3);
   const input = inputOf(pages);
   let row = 0;

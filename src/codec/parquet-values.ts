@@ -35,7 +35,8 @@ export interface ValuePlaces {
 
 type ColumnBase = Pick<Column, 'name' | 'fieldId' | 'validity' | 'nullCount'>;
 
-export function builderOf(column: FileColumn, rows: number): ColumnBuilder {
+/** undefined for a type that is not read here. */
+export function builderOf(column: FileColumn, rows: number): ColumnBuilder | undefined {
   switch (column.type) {
     case 'boolean':
       return booleans(rows);
@@ -46,6 +47,8 @@ export function builderOf(column: FileColumn, rows: number): ColumnBuilder {
     case 'string':
     case 'json':
       return texts(rows, column.type);
+    default:
+      return undefined;
   }
 }
 

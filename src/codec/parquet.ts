@@ -66,9 +66,9 @@ function emptyColumn(shape: ColumnShape): Column {
       return { ...base, type: 'double', values: new Float64Array(0) };
     case 'long':
     case 'timestamptz':
+    case 'date':
       return { ...base, type: shape.type, values: new BigInt64Array(0) };
-    case 'string':
-    case 'json':
+    default:
       return {
         ...base,
         type: shape.type,

@@ -55,11 +55,11 @@ function concatColumn(like: Column, parts: readonly Part[], rows: number): Colum
     }
     case 'long':
     case 'timestamptz':
+    case 'date':
       return { ...base, type: like.type, values: concatValues(new BigInt64Array(rows), parts) };
     case 'double':
       return { ...base, type: like.type, values: concatValues(new Float64Array(rows), parts) };
-    case 'string':
-    case 'json':
+    default:
       return { ...base, type: like.type, ...concatText(parts, rows) };
   }
 }
@@ -142,7 +142,8 @@ export function takeColumn(column: Column, rows: Int32Array): Column {
     case 'boolean':
       return { ...base, type: column.type, values: takeBits(column.values, rows).bits };
     case 'long':
-    case 'timestamptz': {
+    case 'timestamptz':
+    case 'date': {
       const values = new BigInt64Array(rows.length);
       for (let i = 0; i < rows.length; i++) values[i] = column.values[rows[i] ?? 0] ?? 0n;
       return { ...base, type: column.type, values };
@@ -152,8 +153,7 @@ export function takeColumn(column: Column, rows: Int32Array): Column {
       for (let i = 0; i < rows.length; i++) values[i] = column.values[rows[i] ?? 0] ?? 0;
       return { ...base, type: column.type, values };
     }
-    case 'string':
-    case 'json':
+    default:
       return { ...base, type: column.type, ...takeText(column, rows) };
   }
 }

@@ -9,6 +9,7 @@
 import { invariant } from '../core/invariant.ts';
 import { LIMITS } from '../core/limits.ts';
 import { encodeIpcJoined } from './arrow-ipc.ts';
+import { encodeTypedIpc, isTyped } from './arrow-typed.ts';
 import type { Batch } from './columns.ts';
 import {
   PARQUET_MAGIC,
@@ -43,7 +44,7 @@ function columnRuns(slices: readonly Batch[]): { readonly from: number; readonly
   for (let index = 0; index < width; index++) {
     const own = slices.reduce((sum, slice) => sum + columnBytes(slice, index), 0);
     const full = index - from === LIMITS.encodeColumns || bytes + own > LIMITS.encodeBytes;
-    if (index > from && full) {
+    if (index > from && (full || isTypedAt(slices, index) !== isTypedAt(slices, from))) {
       runs.push({ from, to: index });
       from = index;
       bytes = 0;
@@ -52,6 +53,12 @@ function columnRuns(slices: readonly Batch[]): { readonly from: number; readonly
   }
   runs.push({ from, to: width });
   return runs;
+}
+
+/** Columns of declared types have a stream of their own. */
+function isTypedAt([first]: readonly Batch[], index: number): boolean {
+  const column = first?.columns[index];
+  return column !== undefined && isTyped(column);
 }
 
 function columnBytes({ rows, columns }: Batch, index: number): number {
@@ -76,7 +83,8 @@ function encodeAlone(wasm: Wasm, slices: readonly Batch[], codec: ParquetCodec):
   const properties = writerProperties(wasm, slices, codec);
   let table;
   try {
-    table = wasm.Table.fromIPCStream(encodeIpcJoined(slices, fromScratch));
+    const encode = isTypedAt(slices, 0) ? encodeTypedIpc : encodeIpcJoined;
+    table = wasm.Table.fromIPCStream(encode(slices, fromScratch));
   } catch (error) {
     properties.free();
     throw error;
@@ -92,7 +100,11 @@ function metadataOf(file: Uint8Array): Uint8Array {
 
 /** The columns of a file of these rows; there may be none. */
 export function statedColumns(wasm: Wasm, batch: Batch, codec: ParquetCodec): StatedColumns {
-  return parseFooter(metadataOf(encodeAlone(wasm, [batch], codec)));
+  const runs = columnRuns([batch]).map(({ from, to }) => {
+    const some = { rows: batch.rows, columns: batch.columns.slice(from, to) };
+    return parseFooter(metadataOf(encodeAlone(wasm, [some], codec)));
+  });
+  return { columns: runs.flatMap((run) => run.columns), createdBy: runs[0]?.createdBy };
 }
 
 /**

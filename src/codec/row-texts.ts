@@ -8,7 +8,7 @@
 import { unobserved } from '../core/events.ts';
 import type { Observe } from '../core/events.ts';
 import { NdjsonDecoder } from './ndjson/decoder.ts';
-import type { DecodedBatch, Unfinished } from './ndjson/decoder.ts';
+import type { DeclaredKinds, DecodedBatch, Unfinished } from './ndjson/decoder.ts';
 import { REJECT_BYTES, newReject } from './ndjson/reject.ts';
 
 /** What a reader of a growing content yields, and what it leaves undecided at the end. */
@@ -18,6 +18,8 @@ export interface ReadFrom {
   /** Bytes of the content that are in already; where an earlier batch ended. */
   readonly start: number;
   readonly observe: Observe;
+  /** How values of declared columns are kept (llp/0021). */
+  readonly declared?: DeclaredKinds | undefined;
 }
 
 /** A record of the source. */
@@ -45,8 +47,8 @@ export class RowTexts {
   #pieces: (string | Uint8Array)[] = [];
   #waiting = 0;
 
-  constructor(observe: Observe = unobserved) {
-    this.#decoder = new NdjsonDecoder({ observe });
+  constructor(observe: Observe = unobserved, declared?: DeclaredKinds) {
+    this.#decoder = new NdjsonDecoder({ observe, declared });
   }
 
   /** One record as JSON text without a line feed in it; answers the batches it completes. */

@@ -10,6 +10,8 @@ import { RESCUED_COLUMN, isValid } from './columns.ts';
 import type { Batch, Column } from './columns.ts';
 import { instantText } from './instants.ts';
 import { parseJsonValue, parseMembers, setOwn } from './json-value.ts';
+import { textForm } from './text-form.ts';
+import { isDecimalType } from './types.ts';
 
 /** Rows are gathered to pieces of about this size. */
 const PIECE_CHARACTERS = 64 * 1024;
@@ -147,7 +149,8 @@ function membersText(object: object, row: RowText): string {
 
 /**
  * The rows of a batch as plain objects, in its order: null values are left out, rescued values stand
- * under their own names, instants are RFC 3339 text in UTC with microseconds. Integers are numbers,
+ * under their own names, instants are RFC 3339 text in UTC with microseconds, dates `2026-11-21`,
+ * binary values base64 text, decimals text with all their digits. Integers are numbers,
  * or bigint beyond ±(2^53 - 1), in nested values too. `_hyp_seq` and `_hyp_ingested_at` are there
  * when the batch has them; a row's own key of such a name wins. Pure; throws nothing on purpose.
  */
@@ -155,7 +158,7 @@ export function batchToRows(batch: Batch): Record<string, unknown>[] {
   const rows = Array.from({ length: batch.rows }, (): Record<string, unknown> => ({}));
   for (const column of batch.columns) {
     const read = column.name === RESCUED_COLUMN ? undefined : reader(column);
-    const text = 'offsets' in column ? textReader(column) : undefined;
+    const text = read === undefined && 'offsets' in column ? textReader(column) : undefined;
     for (const [index, row] of rows.entries()) {
       if (!isValid(column, index)) continue;
       if (read !== undefined) setOwn(row, column.name, read(index));
@@ -182,7 +185,10 @@ function exactInteger(value: bigint): number | bigint {
 }
 
 /** How a value of this column is read; the row has one. */
-function reader(column: Column): (row: number) => unknown {
+function reader(given: Column): (row: number) => unknown {
+  // As text no digit of a decimal is lost.
+  if (isDecimalType(given.type) && 'offsets' in given) return textReader(given);
+  const column = textForm(given);
   switch (column.type) {
     case 'boolean':
       return (row) => ((column.values[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;

@@ -5,6 +5,7 @@
  * llp/0010
  */
 import type { DatasetName, SinkName } from '../core/ids.ts';
+import type { DeclaredColumn } from './columns.ts';
 
 const MIB = 1024 * 1024;
 
@@ -15,6 +16,8 @@ export interface DatasetConfig {
     /** Spooled bytes that make a flush due before its delay. */
     readonly maxBytes: number;
   };
+  /** Columns with a type of their own, whatever comes first. Default: none. */
+  readonly columns?: readonly DeclaredColumn[] | undefined;
 }
 
 export type SinkFormat = 'ndjson' | 'ndjson.gz' | 'parquet';

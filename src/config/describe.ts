@@ -4,6 +4,7 @@
  * llp/0010
  */
 import type { Json } from '../core/json.ts';
+import type { DeclaredColumn } from './columns.ts';
 import type { DatasetConfig, HypConfig, SinkConfig } from './config.ts';
 import { formatAddress, formatDuration, formatSize } from './values.ts';
 
@@ -15,7 +16,12 @@ function describeDataset(dataset: DatasetConfig): Json {
       maxDelay: formatDuration(dataset.flush.maxDelayMs),
       maxBytes: formatSize(dataset.flush.maxBytes),
     },
+    ...(dataset.columns === undefined ? {} : { columns: describeColumns(dataset.columns) }),
   };
+}
+
+function describeColumns(columns: readonly DeclaredColumn[]): Json {
+  return Object.fromEntries(columns.map(({ name, type }) => [name, type]));
 }
 
 function describeSink(sink: SinkConfig): Json {

@@ -8,6 +8,8 @@ import type { z } from 'zod';
 import { HypError, isHypError } from '../core/errors.ts';
 import { toDatasetName, toSinkName } from '../core/ids.ts';
 import type { SinkName } from '../core/ids.ts';
+import { readColumns } from './columns.ts';
+import type { DeclaredColumn } from './columns.ts';
 import { DEFAULTS, SINK_TYPES } from './config.ts';
 import type { DatasetConfig, HypConfig, SinkConfig } from './config.ts';
 import { Problems } from './problems.ts';
@@ -33,7 +35,9 @@ interface Place {
   readonly root: string;
 }
 
-type DatasetEntry = z.output<typeof datasetSchema>;
+interface DatasetEntry extends Omit<z.output<typeof datasetSchema>, 'columns'> {
+  readonly columns?: readonly DeclaredColumn[] | undefined;
+}
 
 function entriesOf(value: unknown, path: Path, problems: Problems): [string, unknown][] {
   if (value === undefined || value === null) return [];
@@ -57,7 +61,11 @@ function readDatasets(value: unknown, problems: Problems): ReadonlyMap<string, D
     const path = ['datasets', name];
     if (name !== ANY_DATASET) named(() => toDatasetName(name), path, problems);
     const read = problems.check(datasetSchema, entry ?? {}, path);
-    if (read !== undefined) entries.set(name, read);
+    if (read === undefined) continue;
+    const { columns, ...others } = read;
+    const given = columns ?? undefined;
+    const declared = given && readColumns(given, [...path, 'columns'], problems);
+    entries.set(name, { ...others, columns: declared });
   }
   return entries;
 }
@@ -71,6 +79,7 @@ function mergeDataset(...entries: readonly (DatasetEntry | undefined)[]): Datase
       maxDelayMs: delay ?? DEFAULTS.flush.maxDelayMs,
       maxBytes: bytes ?? DEFAULTS.flush.maxBytes,
     },
+    columns: entries.find((entry) => entry?.columns !== undefined)?.columns,
   };
 }
 

@@ -76,6 +76,8 @@ export const mapping = z.record(z.string(), z.unknown(), { error: MAPPING });
 
 export const datasetSchema = section({
   flush: section({ maxDelay: duration.optional(), maxBytes: size.optional() }).optional(),
+  /** Read by columns.ts: names and types are not keys of ours. */
+  columns: z.unknown().optional(),
 });
 
 export const sinkSchema = section({

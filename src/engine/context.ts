@@ -3,6 +3,7 @@
  * The only holder of mutable state in a process: caches, which may be empty at any time.
  * llp/0008
  */
+import type { DeclaredColumn } from '../config/columns.ts';
 import type { Clock } from '../core/clock.ts';
 import { mkdirDurable } from '../core/durable-fs.ts';
 import type { DurableFs } from '../core/durable-fs.ts';
@@ -35,6 +36,8 @@ export interface EngineContext extends Ports {
   readonly encoder?: RowGroupEncoder | undefined;
   /** The file a worker thread begins with; undefined: that of the built package. */
   readonly workerEntry: URL | undefined;
+  /** The columns hyp.yaml declares for a dataset. */
+  declared(dataset: DatasetName): readonly DeclaredColumn[];
   /** The table of `dataset`, whether anything was committed to it or not. */
   table(dataset: DatasetName): Table;
   /** As `table`, with its directories made durable: for whoever will commit. */
@@ -45,7 +48,10 @@ export function createContext(
   root: string,
   ports: Ports,
   minFreeBytes: number,
-  workerEntry?: URL,
+  {
+    workerEntry,
+    declared = () => [],
+  }: Partial<Pick<EngineContext, 'workerEntry' | 'declared'>> = {},
 ): EngineContext {
   const tables = new Map<DatasetName, Table>();
   const writable = new Set<DatasetName>();
@@ -63,6 +69,7 @@ export function createContext(
     state: stateDir(root),
     spool: new SpoolReader({ fs: ports.fs, dir: `${root}/${SPOOL_DIR}`, observe: ports.observe }),
     disk: new DiskRoom(ports, root, minFreeBytes),
+    declared,
     table,
     writableTable: async (dataset) => {
       if (!writable.has(dataset)) {

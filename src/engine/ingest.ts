@@ -18,6 +18,7 @@ import type { Lease } from '../../state/lease.ts';
 import { writerLeasePath } from '../../state/layout.ts';
 import type { AppendOptions, AppendResult } from './api.ts';
 import type { EngineContext } from './context.ts';
+import { declaredKinds } from './declared.ts';
 import { appendKeyed } from './keyed-append.ts';
 import { addToTally, newTally } from './tally.ts';
 import type { Tally } from './tally.ts';
@@ -62,7 +63,7 @@ export class Ingest {
       const input = rowsToNdjson(rows);
       return appendKeyed(this.#context, { dataset, key, input, strict: true });
     }
-    const decoder = this.#decoder();
+    const decoder = await this.#decoder(dataset);
     const batches: DecodedBatch[] = [];
     for (const bytes of rowsToNdjson(rows)) batches.push(...decoder.decode(bytes));
     const last = decoder.finish();
@@ -88,7 +89,7 @@ export class Ingest {
     if (key !== undefined) {
       return appendKeyed(this.#context, { dataset, key, input, strict: false });
     }
-    const decoder = this.#decoder();
+    const decoder = await this.#decoder(dataset);
     const tally = newTally();
     const chunks = input[Symbol.asyncIterator]();
     let next = chunks.next();
@@ -163,8 +164,9 @@ export class Ingest {
     return true;
   }
 
-  #decoder(): NdjsonDecoder {
-    return new NdjsonDecoder({ maxBytes: FRAME_BYTES, observe: this.#context.observe });
+  async #decoder(dataset: DatasetName): Promise<NdjsonDecoder> {
+    const declared = await declaredKinds(this.#context, dataset);
+    return new NdjsonDecoder({ maxBytes: FRAME_BYTES, observe: this.#context.observe, declared });
   }
 
   #assertOpen(): void {

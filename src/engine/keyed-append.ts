@@ -24,6 +24,7 @@ import type { Table, TableHead } from '../../storage/table.ts';
 import type { AppendResult } from './api.ts';
 import { PrefixDigest } from './prefix-digest.ts';
 import type { EngineContext } from './context.ts';
+import { declaredKinds } from './declared.ts';
 import { commitRows } from './flush/commit-rows.ts';
 import { addToTally, newTally } from './tally.ts';
 import type { Tally } from './tally.ts';
@@ -59,7 +60,9 @@ export async function appendKeyed(
   const source = SOURCE + sha256Hex(key);
   const known = await (await table.positions(await table.load())).get(source);
   const append = new KeyedAppend(context, table, { source, known });
-  const batches = decode(input, append.digest, Number(known?.through ?? 0n), context);
+  const declared = await declaredKinds(context, dataset);
+  const decoder = new NdjsonDecoder({ observe: context.observe, declared });
+  const batches = decode(input, append.digest, Number(known?.through ?? 0n), decoder);
   for await (const batch of strict ? await whole(batches) : batches) await append.take(batch);
   await append.end();
   return append.tally;
@@ -70,9 +73,8 @@ async function* decode(
   input: KeyedInput['input'],
   digest: PrefixDigest,
   through: number,
-  { observe }: EngineContext,
+  decoder: NdjsonDecoder,
 ): AsyncGenerator<DecodedBatch, void, undefined> {
-  const decoder = new NdjsonDecoder({ observe });
   let read = 0;
   for await (const chunk of input) {
     // The caller may use its buffer again; the digest is taken later.

@@ -100,7 +100,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
   }
   const { storeId } = await initStore(ports.fs, root, ports.random);
   const { minFreeBytes } = config.disk;
-  const context = createContext(root, { ...ports, leases }, minFreeBytes, options.workerEntry);
+  const context = createContext(root, { ...ports, leases }, minFreeBytes, {
+    workerEntry: options.workerEntry,
+    declared: (dataset) => config.dataset(dataset).columns ?? [],
+  });
   return new StoreEngine(context, config, new Exporters(context, config, storeId));
 }
 

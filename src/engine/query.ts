@@ -9,6 +9,7 @@ import type * as DuckDbModule from '@duckdb/node-api';
 import { isMissing } from '../core/durable-fs.ts';
 import { HypError, isHypError } from '../core/errors.ts';
 import type { DatasetName } from '../core/ids.ts';
+import { isDecimalType } from '../codec/types.ts';
 import { currentSchema } from '../../storage/iceberg/metadata.ts';
 import type { Field } from '../../storage/iceberg/schema.ts';
 import { proveFile } from '../../storage/data/read.ts';
@@ -122,7 +123,7 @@ async function viewOf(context: EngineContext, dataset: DatasetName): Promise<str
     }
   }
   const name = identifier(dataset);
-  const typed = fields.map((field) => `NULL::${duckType(field)} AS ${identifier(field.name)}`);
+  const typed = fields.map((field) => `NULL::${duckType(field.type)} AS ${identifier(field.name)}`);
   const empty = `SELECT ${typed.length === 0 ? 'NULL AS _hyp_seq' : typed.join(', ')} LIMIT 0`;
   if (paths.length === 0) return `CREATE VIEW ${name} AS ${empty}`;
   const list = paths.map(literal).join(', ');
@@ -143,15 +144,18 @@ async function prove(table: Table, file: LiveFile): Promise<void> {
   }
 }
 
-function duckType(field: Field): string {
-  const types = {
-    boolean: 'BOOLEAN',
-    long: 'BIGINT',
-    double: 'DOUBLE',
-    string: 'VARCHAR',
-    timestamptz: 'TIMESTAMPTZ',
-  };
-  return types[field.type];
+const DUCK_TYPES = {
+  boolean: 'BOOLEAN',
+  long: 'BIGINT',
+  double: 'DOUBLE',
+  string: 'VARCHAR',
+  timestamptz: 'TIMESTAMPTZ',
+  date: 'DATE',
+  binary: 'BLOB',
+} as const;
+
+function duckType(type: Field['type']): string {
+  return isDecimalType(type) ? type : DUCK_TYPES[type];
 }
 
 function identifier(name: string): string {

@@ -11,10 +11,13 @@
 import type { FileMetaData, RowGroup } from 'hyparquet';
 import { invariant } from '../../src/core/invariant.ts';
 import type { ColumnShape } from '../../src/codec/arrow-schema.ts';
+import { isTyped } from '../../src/codec/arrow-typed.ts';
 import { SEQ_COLUMN, isValid } from '../../src/codec/columns.ts';
 import type { Batch, Column, DoubleColumn } from '../../src/codec/columns.ts';
+import { addToRange } from './typed-stats.ts';
+import type { ValueRange } from './typed-stats.ts';
 
-/** Text as UTF-8 bytes, timestamps as microseconds. */
+/** Text as UTF-8 bytes, timestamps as microseconds, dates as days, decimals unscaled. */
 export type StatValue = boolean | bigint | number | Uint8Array;
 
 /** Facts about the rows of a file; maps are by field id. */
@@ -46,6 +49,8 @@ export interface RowTally {
   readonly seq: { readonly min: bigint; readonly max: bigint } | undefined;
   readonly nulls: readonly number[];
   readonly doubles: ReadonlyMap<number, DoubleFacts>;
+  /** Of columns of declared types, where they have an order. */
+  readonly ranges: ReadonlyMap<number, ValueRange>;
 }
 
 interface DoubleFacts {
@@ -79,6 +84,7 @@ function assertRising(seqs: BigInt64Array, rows: number, before: bigint | undefi
 export function tallyRows(columns: readonly ColumnShape[]): RowTally {
   const nulls = columns.map(() => 0);
   const doubles = new Map<number, DoubleFacts>();
+  const ranges = new Map<number, ValueRange>();
   let rows = 0;
   let seq: { min: bigint; max: bigint } | undefined;
   const addColumn = (column: Column, index: number, count: number): void => {
@@ -87,6 +93,10 @@ export function tallyRows(columns: readonly ColumnShape[]): RowTally {
       const facts = doubles.get(index) ?? { nans: 0, min: undefined, max: undefined };
       doubles.set(index, facts);
       addDoubles(facts, column, count);
+    } else if (isTyped(column)) {
+      const range = ranges.get(index) ?? { min: undefined, max: undefined };
+      ranges.set(index, range);
+      addToRange(range, column, count);
     } else if (column.name === SEQ_COLUMN && column.type === 'long') {
       invariant(column.nullCount === 0, 'every row of a data file has a seq');
       assertRising(column.values, count, seq?.max);
@@ -110,6 +120,7 @@ export function tallyRows(columns: readonly ColumnShape[]): RowTally {
     },
     nulls,
     doubles,
+    ranges,
   };
 }
 
@@ -165,6 +176,17 @@ function extreme(
     if (best === undefined || wins(value, best)) best = value;
   }
   return best;
+}
+
+function chunkBounds(chunks: readonly ChunkFacts[]): readonly (StatValue | undefined)[] {
+  return [
+    extreme(chunks, (chunk) => chunk.min, below),
+    extreme(
+      chunks,
+      (chunk) => chunk.max,
+      (a, b) => below(b, a),
+    ),
+  ];
 }
 
 /** Zero bounds carry the sign that makes them hold for both zeros. */
@@ -228,17 +250,13 @@ export async function footerFacts(
     facts.nullCounts.set(fieldId, nulls);
     const doubles = tally.doubles.get(index);
     if (type === 'double') facts.nanCounts.set(fieldId, BigInt(doubles?.nans ?? 0));
+    const range = tally.ranges.get(index);
     const [lower, upper] =
       type === 'double'
         ? doubleBounds(doubles)
-        : [
-            extreme(chunks, (chunk) => chunk.min, below),
-            extreme(
-              chunks,
-              (chunk) => chunk.max,
-              (a, b) => below(b, a),
-            ),
-          ];
+        : range !== undefined
+          ? [range.min, range.max]
+          : chunkBounds(chunks);
     if (lower !== undefined) facts.lower.set(fieldId, lower);
     if (upper !== undefined) facts.upper.set(fieldId, upper);
     if (name === SEQ_COLUMN) {

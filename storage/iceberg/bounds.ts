@@ -6,25 +6,32 @@
  * llp/0006
  */
 import type { ColumnType } from '../../src/codec/columns.ts';
+import { isDecimalType } from '../../src/codec/types.ts';
 import { HypError } from '../../src/core/errors.ts';
 
-/** A string is given as its UTF-8 bytes, a timestamptz in microseconds. */
+/**
+ * A string is given as its UTF-8 bytes, a timestamptz in microseconds, a date in days, a decimal in
+ * units of its last place.
+ */
 export type BoundValue = boolean | bigint | number | Uint8Array;
 
 /** Strings are cut here; longer bounds would swell manifests and prune no better. */
 const STRING_CODE_POINTS = 16;
+const BINARY_BYTES = 16;
 const MAX_CODE_POINT = 0x10ffff;
 const FIRST_SURROGATE = 0xd800;
 const AFTER_SURROGATES = 0xe000;
 
 /** Bytes that are ≤ `value` and everything above it; undefined for NaN. */
 export function lowerBound(type: ColumnType, value: BoundValue): Uint8Array | undefined {
+  if (isBinary(type, value)) return Uint8Array.from(value.subarray(0, BINARY_BYTES));
   if (isText(type, value)) return Uint8Array.from(value.subarray(0, prefixLength(value)));
   return exactBound(type, value, -0);
 }
 
 /** Bytes that are ≥ `value` and everything below it; undefined when no such bytes are known. */
 export function upperBound(type: ColumnType, value: BoundValue): Uint8Array | undefined {
+  if (isBinary(type, value)) return raisedBytes(value);
   if (isText(type, value)) {
     const cut = prefixLength(value);
     return cut === value.length ? Uint8Array.from(value) : incremented(value.subarray(0, cut));
@@ -46,8 +53,36 @@ function isText(type: ColumnType, value: BoundValue): value is Uint8Array {
   return (type === 'string' || type === 'json') && value instanceof Uint8Array;
 }
 
+function isBinary(type: ColumnType, value: BoundValue): value is Uint8Array {
+  return type === 'binary' && value instanceof Uint8Array;
+}
+
+/** The value itself, or the least bytes of its cut length or shorter above all that begin so. */
+function raisedBytes(value: Uint8Array): Uint8Array | undefined {
+  if (value.length <= BINARY_BYTES) return Uint8Array.from(value);
+  for (let last = BINARY_BYTES - 1; last >= 0; last--) {
+    const byte = value[last] ?? 0xff;
+    if (byte === 0xff) continue;
+    const raised = value.slice(0, last + 1);
+    raised[last] = byte + 1;
+    return raised;
+  }
+  return undefined;
+}
+
+/** The shortest two's complement, most significant byte first. */
+function decimalBytes(unscaled: bigint): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = unscaled; ; rest >>= 8n) {
+    bytes.push(Number(rest & 0xffn));
+    const sign = (bytes.at(-1) ?? 0) >> 7 === 1 ? -1n : 0n;
+    if (rest >> 8n === sign) return Uint8Array.from(bytes.reverse());
+  }
+}
+
 function exactBound(type: ColumnType, value: BoundValue, zero: number): Uint8Array | undefined {
-  const bytes = new Uint8Array(type === 'boolean' ? 1 : 8);
+  if (isDecimalType(type) && typeof value === 'bigint') return decimalBytes(value);
+  const bytes = new Uint8Array(type === 'boolean' ? 1 : type === 'date' ? 4 : 8);
   const view = new DataView(bytes.buffer);
   if (type === 'boolean' && typeof value === 'boolean') bytes[0] = value ? 1 : 0;
   else if (type === 'double' && typeof value === 'number') {
@@ -56,6 +91,8 @@ function exactBound(type: ColumnType, value: BoundValue, zero: number): Uint8Arr
     view.setFloat64(0, value === 0 ? zero : value, true);
   } else if ((type === 'long' || type === 'timestamptz') && typeof value === 'bigint') {
     view.setBigInt64(0, value, true);
+  } else if (type === 'date' && typeof value === 'bigint') {
+    view.setInt32(0, Number(value), true);
   } else throw new HypError('E_INTERNAL', `a ${typeof value} is no bound of type ${type}`);
   return bytes;
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { HypError } from '../../src/core/errors.ts';
 import type { Json } from '../../src/core/json.ts';
-import { FIELD_TYPES } from './schema.ts';
+import { PLAIN_TYPES, decimalOf, typeNamed } from '../../src/codec/types.ts';
 import type { Field, FieldType, TableSchema } from './schema.ts';
 
 export const schemaJson = z.object({
@@ -26,7 +26,9 @@ export function schemaToJson(schema: TableSchema): Json {
     type: 'struct',
     'schema-id': schema.schemaId,
     fields: schema.fields.map(({ id, name, required, type, doc }) =>
-      doc === undefined ? { id, name, required, type } : { id, name, required, type, doc },
+      doc === undefined
+        ? { id, name, required, type: typeToJson(type) }
+        : { id, name, required, type: typeToJson(type), doc },
     ),
   };
 }
@@ -34,18 +36,25 @@ export function schemaToJson(schema: TableSchema): Json {
 /** E_UNSUPPORTED_FORMAT when a field has a type hyp does not write. */
 export function schemaFromJson(json: z.infer<typeof schemaJson>, path: string): TableSchema {
   const fields = json.fields.map(({ id, name, required, type, doc }): Field => {
-    if (!isFieldType(type)) {
+    const known = typeFromJson(type);
+    if (known === undefined) {
       throw new HypError('E_UNSUPPORTED_FORMAT', `column ${name} has an unknown type in ${path}`, {
-        hint: `hyp reads ${FIELD_TYPES.join(', ')}.`,
+        hint: `hyp reads ${PLAIN_TYPES.join(', ')} and decimal.`,
         details: { path, column: name },
       });
     }
-    const field = { id, name, required, type };
+    const field = { id, name, required, type: known };
     return doc === undefined ? field : { ...field, doc };
   });
   return { schemaId: json['schema-id'], fields };
 }
 
-function isFieldType(type: unknown): type is FieldType {
-  return FIELD_TYPES.some((known) => known === type);
+/** Iceberg writes `decimal(9, 2)`, or without the space. */
+function typeFromJson(type: unknown): FieldType | undefined {
+  return typeof type === 'string' ? typeNamed(type) : undefined;
+}
+
+function typeToJson(type: FieldType): Json {
+  const decimal = decimalOf(type);
+  return decimal === undefined ? type : `decimal(${decimal.precision}, ${decimal.scale})`;
 }

@@ -13,11 +13,10 @@ import {
 } from '../../src/codec/columns.ts';
 import type { ColumnType } from '../../src/codec/columns.ts';
 import { LIMITS } from '../../src/core/limits.ts';
+import type { DeclaredType } from '../../src/codec/types.ts';
 
 /** The Iceberg types hyp writes. */
-export const FIELD_TYPES = ['boolean', 'long', 'double', 'string', 'timestamptz'] as const;
-
-export type FieldType = (typeof FIELD_TYPES)[number];
+export type FieldType = DeclaredType;
 
 export interface Field {
   readonly id: number;
@@ -120,7 +119,7 @@ function addable(
   wanted: readonly WantedColumn[],
 ): readonly WantedColumn[] {
   const taken = new Set(fields.map((field) => folded(field.name)));
-  let room = LIMITS.columns - fields.filter((field) => !isHypField(field)).length;
+  let room = LIMITS.columns - userColumns({ fields });
   return wanted.filter(({ name }) => {
     const key = folded(name);
     if (room <= 0 || taken.has(key) || key.startsWith(RESERVED_PREFIX)) return false;
@@ -129,6 +128,11 @@ function addable(
     room--;
     return true;
   });
+}
+
+/** Columns that count against LIMITS.columns. */
+export function userColumns({ fields }: Pick<TableSchema, 'fields'>): number {
+  return fields.filter((field) => !isHypField(field)).length;
 }
 
 /** A control character would confuse core/json, an unpaired surrogate has no UTF-8. */

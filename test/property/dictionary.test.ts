@@ -53,7 +53,7 @@ function batchFrom(values: readonly (readonly Cell[])[]): Batch {
 }
 
 function codedColumn(column: TextColumn, rowCount: number): DictionaryColumn {
-  const { offsets, values, ...base } = column;
+  const { offsets, values, type, ...base } = column;
   const places = new Map<string, number>();
   const codes = Int32Array.from({ length: rowCount }, (_, at) => {
     const value = Buffer.from(values.subarray(offsets[at], offsets[at + 1])).toString('latin1');
@@ -65,7 +65,8 @@ function codedColumn(column: TextColumn, rowCount: number): DictionaryColumn {
   const ends = new Int32Array(entries.length + 1);
   entries.forEach((entry, at) => (ends[at + 1] = (ends[at] ?? 0) + entry.length));
   const bytes = new Uint8Array(Buffer.concat(entries));
-  return { ...base, codes, entries: { count: entries.length, offsets: ends, values: bytes } };
+  if (type !== 'string' && type !== 'json') throw new Error(`no dictionaries of ${type}`);
+  return { ...base, type, codes, entries: { count: entries.length, offsets: ends, values: bytes } };
 }
 
 function coded(batch: Batch): CodedBatch {

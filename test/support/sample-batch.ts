@@ -17,11 +17,11 @@ export function sampleColumn(name: string, type: ColumnType, values: readonly Va
       return { ...base, type, values: bitmap(values.map((value) => value === true)) };
     case 'long':
     case 'timestamptz':
+    case 'date':
       return { ...base, type, values: BigInt64Array.from(values, toLong) };
     case 'double':
       return { ...base, type, values: Float64Array.from(values, (value) => Number(value ?? 0)) };
-    case 'string':
-    case 'json': {
+    default: {
       const texts = values.map((value) => Buffer.from(String(value ?? '')));
       const offsets = new Int32Array(rows + 1);
       for (const [row, text] of texts.entries())

@@ -56,7 +56,7 @@ function cellOf(column: TestColumn, random: SeededRandom, seq: bigint): Cell {
       return 1_700_000_000_000_000n + BigInt(random.integer(1_000_000_000));
     case 'json':
       return JSON.stringify({ n: random.integer(9), t: pick(random, TEXTS) });
-    case 'string':
+    default:
       if (column.name === 'level') return pick(random, ['info', 'warn', 'error']);
       return `${pick(random, TEXTS)}${random.integer(1_000_000).toString(36)}`;
   }

@@ -20,6 +20,38 @@ describe('bounds', () => {
     expect(hex(upperBound('boolean', true))).toBe('01');
   });
 
+  test('of a date are its four bytes, least first', () => {
+    expect(hex(lowerBound('date', 1n))).toBe('01000000');
+    expect(hex(upperBound('date', -719_528n))).toBe('5805f5ff');
+  });
+
+  test.each([
+    [0n, '00'],
+    [127n, '7f'],
+    [128n, '0080'],
+    [-1n, 'ff'],
+    [-128n, '80'],
+    [-129n, 'ff7f'],
+    [1420n, '058c'],
+    [10n ** 38n - 1n, '4b3b4ca85a86c47a098a223fffffffff'],
+    [1n - 10n ** 38n, 'b4c4b357a5793b85f675ddc000000001'],
+  ])('of the decimal %d are its shortest bytes, most first', (unscaled, bytes) => {
+    expect(hex(lowerBound('decimal(38,2)', unscaled))).toBe(bytes);
+    expect(hex(upperBound('decimal(38,2)', unscaled))).toBe(bytes);
+  });
+
+  test('of binary are 16 bytes, the upper one raised where it was cut', () => {
+    const long = Uint8Array.from({ length: 20 }, (_, at) => at);
+    expect(hex(lowerBound('binary', long))).toBe('000102030405060708090a0b0c0d0e0f');
+    expect(hex(upperBound('binary', long))).toBe('000102030405060708090a0b0c0d0e10');
+    expect(hex(upperBound('binary', long.subarray(0, 16)))).toBe(
+      '000102030405060708090a0b0c0d0e0f',
+    );
+    const full = Uint8Array.of(1, ...new Uint8Array(15).fill(0xff), 7);
+    expect(hex(upperBound('binary', full))).toBe('02');
+    expect(upperBound('binary', new Uint8Array(17).fill(0xff))).toBeUndefined();
+  });
+
   test('of a zero hold both zeros', () => {
     expect(hex(lowerBound('double', 0))).toBe('0000000000000080');
     expect(hex(upperBound('double', -0))).toBe('0000000000000000');

@@ -7,7 +7,7 @@
  */
 import type { Column, ColumnType } from '../columns.ts';
 
-export type Kind = Exclude<ColumnType, 'timestamptz'>;
+export type Kind = Extract<ColumnType, 'boolean' | 'long' | 'double' | 'string' | 'json'>;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_INTS = new Int32Array(0);

@@ -16,11 +16,12 @@ import type { Batch } from '../columns.ts';
 import { CLOSE_BRACE, CR, LF, OPEN_BRACE, SPACE, TAB, fail, skipSpace } from './scan.ts';
 import { isWhole, readRow } from './row-reader.ts';
 import { bytesOf, dropRow, newRowState, takeBatch } from './row-state.ts';
-import type { RowState } from './row-state.ts';
+import type { DeclaredKinds, RowState } from './row-state.ts';
 import { REJECT_BYTES, newReject, rejectCost } from './reject.ts';
 import type { Reject } from './reject.ts';
 
 export type { Reject } from './reject.ts';
+export type { DeclaredKinds } from './row-state.ts';
 
 export interface DecodedBatch {
   readonly batch: Batch;
@@ -52,6 +53,8 @@ export interface NdjsonOptions {
   /** Lines before the first chunk. */
   readonly startLine?: number | undefined;
   readonly observe?: Observe | undefined;
+  /** How values of declared columns are kept, whatever comes first (llp/0021). */
+  readonly declared?: DeclaredKinds | undefined;
 }
 
 const NO_BYTES = new Uint8Array(0);
@@ -88,7 +91,7 @@ export class NdjsonDecoder {
     this.#takenByte = this.#byte;
     this.#line = options.startLine ?? 0;
     this.#observe = options.observe ?? unobserved;
-    this.#state = newRowState(this.#maxBytes);
+    this.#state = newRowState(this.#maxBytes, options.declared);
   }
 
   /** The batches that `chunk` completes. The chunk may be reused afterwards. */

@@ -8,6 +8,7 @@ import { CLOSE_BRACE, OPEN_BRACE, QUOTE, skipSpace } from './scan.ts';
 import { putAscii, putBytes, putDouble, putEscaped, putLong, putRaw, reserve } from './text-out.ts';
 import type { TextOut } from './text-out.ts';
 import { instantText } from '../instants.ts';
+import { textForm } from '../text-form.ts';
 
 /** How one column is written; all fields always exist, for the speed of the row loop. */
 export interface Field {
@@ -29,7 +30,8 @@ const NO_DOUBLES = new Float64Array(0);
 const TRUE = Buffer.from('true', 'latin1');
 const FALSE = Buffer.from('false', 'latin1');
 
-export function fieldOf(column: Column): Field {
+export function fieldOf(given: Column): Field {
+  const column = textForm(given);
   const field = {
     kind: column.name === RESCUED_COLUMN ? ('members' as const) : column.type,
     prefix: Buffer.from(`${JSON.stringify(column.name)}:`),

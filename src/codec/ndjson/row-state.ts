@@ -36,7 +36,13 @@ const FIRST_ROWS = 64;
 const EXPECT_MORE = 1.125;
 const RESCUED_BITS = rowBits('json');
 
+/** The kind of column a declared name has from its first value on. */
+export type DeclaredKinds = ReadonlyMap<string, Kind>;
+
 export interface RowState extends Scan {
+  readonly declared: DeclaredKinds | undefined;
+  /** Their folded names. */
+  readonly declaredFolded: ReadonlySet<string>;
   readonly keys: KeyTable;
   readonly limitBytes: number;
   /** Rows kept; the row being read has this index. */
@@ -63,9 +69,11 @@ export interface RowState extends Scan {
   full: boolean;
 }
 
-export function newRowState(limitBytes: number): RowState {
+export function newRowState(limitBytes: number, declared?: DeclaredKinds): RowState {
   const bytes = new Uint8Array(0);
   return {
+    declared,
+    declaredFolded: new Set(Array.from(declared?.keys() ?? [], foldName)),
     bytes,
     view: new DataView(bytes.buffer),
     reason: '',
@@ -154,14 +162,26 @@ export function forgetValue(state: RowState, slot: KeySlot): void {
   if (slot.rescued >= 0) dropMember(state.rescued, slot.rescued);
 }
 
+/** The column of a key that is declared, which no value of it decides; undefined for any other. */
+export function declaredColumn(state: RowState, slot: KeySlot): ColumnBuilder | undefined {
+  const kind = state.declared?.get(slot.name);
+  return kind && newColumn(state, slot, kind);
+}
+
 /**
- * The first value of a key decides its column's type. undefined when the key can have no column
- * (then its values are rescued) or when the batch has no room for one more (then `full` is set).
+ * The first value of a key decides its column's type, unless it is declared. undefined when the key
+ * can have no column (then its values are rescued) or when the batch has no room for one more (then
+ * `full` is set).
  */
-export function newColumn(state: RowState, slot: KeySlot, kind: Kind): ColumnBuilder | undefined {
+export function newColumn(
+  state: RowState,
+  slot: KeySlot,
+  inferred: Kind,
+): ColumnBuilder | undefined {
   if (slot.unfit || slot.barred) return undefined;
+  const kind = state.declared?.get(slot.name) ?? inferred;
   const folded = foldName(slot.name);
-  if (state.columns.length >= LIMITS.columns || state.folded.has(folded)) {
+  if (!isFree(state, slot.name, folded)) {
     slot.barred = true;
     state.undo.push(() => (slot.barred = false));
     return undefined;
@@ -188,6 +208,18 @@ export function newColumn(state: RowState, slot: KeySlot, kind: Kind): ColumnBui
     state.widthBits -= bits;
   });
   return column;
+}
+
+/** Declared columns have their names and their room, whatever comes before them. */
+function isFree(state: RowState, name: string, folded: string): boolean {
+  const { columns, declared } = state;
+  if (state.folded.has(folded)) return false;
+  if (declared === undefined) return columns.length < LIMITS.columns;
+  if (declared.has(name)) return true;
+  if (state.declaredFolded.has(folded)) return false;
+  if (columns.length + declared.size < LIMITS.columns) return true;
+  const others = columns.filter((column) => !declared.has(column.name)).length;
+  return others + declared.size < LIMITS.columns;
 }
 
 /** Turns the long column of a key into a double column. */

@@ -42,7 +42,7 @@ import {
   putLong,
 } from './builders.ts';
 import type { ColumnBuilder } from './builders.ts';
-import { newColumn, promoteColumn, rescue } from './row-state.ts';
+import { declaredColumn, newColumn, promoteColumn, rescue } from './row-state.ts';
 import type { RowState } from './row-state.ts';
 import type { KeySlot } from './keys.ts';
 
@@ -164,7 +164,7 @@ function readNumber(state: RowState, slot: KeySlot, at: number): number {
 function readAnyNumber(state: RowState, slot: KeySlot, at: number): number {
   const end = skipNumber(state, at);
   if (end < 0) return -1;
-  const kind = slot.column?.kind;
+  const kind = (slot.column ?? declaredColumn(state, slot))?.kind;
   if (kind !== undefined && kind !== 'long' && kind !== 'double') {
     return storeMisfit(state, slot, at, end);
   }
@@ -195,7 +195,10 @@ function storeDecimal(state: RowState, slot: KeySlot, at: number, end: number): 
   if (Number.isNaN(value)) return storeMisfit(state, slot, at, end);
   const column = slot.column ?? newColumn(state, slot, 'double');
   if (column === undefined) return storeMisfit(state, slot, at, end);
-  if (column.kind === 'long') promoteColumn(state, slot, column);
+  if (column.kind === 'long') {
+    if (state.declared?.has(slot.name) === true) return storeMisfit(state, slot, at, end);
+    promoteColumn(state, slot, column);
+  }
   putDouble(column, state.rows, value);
   return end;
 }

@@ -39,7 +39,7 @@ export async function backfill(
   const workers = workersFor(context, options);
   const place = { context, table, known, rejects, encoder: workers?.encoder };
   const newGroup = (): CommitGroup => new CommitGroup(place, dry);
-  const run = new BackfillRun({ context, options, known, workers, newGroup }, files);
+  const run = new BackfillRun({ context, dataset, options, known, workers, newGroup }, files);
   const bytesTotal = await totalBytes(files);
   let reports: readonly BackfillFileReport[];
   try {

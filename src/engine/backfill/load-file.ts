@@ -5,10 +5,12 @@
  * llp/0012
  */
 import { HypError, isHypError } from '../../core/errors.ts';
+import type { DatasetName } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Unfinished } from '../../codec/ndjson/decoder.ts';
 import type { BackfillFileReport, BackfillOptions, InputFormat } from './report.ts';
 import type { EngineContext } from '../context.ts';
+import { declaredKinds } from '../declared.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';
 import { openContent } from './content.ts';
@@ -25,6 +27,7 @@ import type { SourceDecision } from './source.ts';
 
 export interface LoadPlace {
   readonly context: EngineContext;
+  readonly dataset: DatasetName;
   readonly options: BackfillOptions;
   readonly known: KnownFiles;
   readonly workers: Workers | undefined;
@@ -181,14 +184,16 @@ class FileLoad {
 
   /** Resolves with what was left undecided at the end; `waiting`: a piece is in the group. */
   async run(more: TryOptions): Promise<typeof OVERTAKEN | Loaded> {
-    const { context, workers } = this.#place;
+    const { context, dataset, workers } = this.#place;
     const { observe } = context;
     const { trial } = more;
     const start = this.#through;
     const { format } = this.#content;
     const types = await this.#place.known.columnTypes();
-    const typeOf = (name: string) => types.get(name);
-    const how = { format, start, observe, typeOf, workers, trial };
+    const own = new Map(context.declared(dataset).map(({ name, type }) => [name, type]));
+    const typeOf = (name: string) => types.get(name) ?? own.get(name);
+    const declared = await declaredKinds(context, dataset);
+    const how = { format, start, observe, typeOf, declared, workers, trial };
     const batches = gather(readRows(this.#pushed(more.onStored), how));
     try {
       return await this.#take(batches, more);

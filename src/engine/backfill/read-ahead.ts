@@ -8,6 +8,7 @@
 import type { Observe } from '../../core/events.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { batchBytes } from '../../codec/columns.ts';
+import type { DeclaredKinds } from '../../codec/ndjson/decoder.ts';
 import { rejectCost } from '../../codec/ndjson/reject.ts';
 import type { RowBatches } from '../../codec/row-texts.ts';
 import type { Parsed } from '../workers/jobs.ts';
@@ -25,6 +26,8 @@ export interface ReadAheadPlace {
   /** Encodes what was parsed, too, to see whether it can be. */
   readonly trial: boolean;
   readonly observe: Observe;
+  /** How values of declared columns are kept (llp/0021). */
+  readonly declared: DeclaredKinds | undefined;
 }
 
 interface Sent {
@@ -109,11 +112,11 @@ export class ReadAhead {
   }
 
   #parse(block: Block, tries: 1 | 2): Promise<Outcome> {
-    const { workers, trial } = this.#place;
+    const { workers, trial, declared } = this.#place;
     const { startByte, last } = block;
     return outcomeOf(() =>
       workers.parse(
-        () => ({ kind: 'parse', bytes: bytesOfBlock(block), startByte, last, trial }),
+        () => ({ kind: 'parse', bytes: bytesOfBlock(block), startByte, last, declared, trial }),
         tries,
       ),
     );

@@ -4,7 +4,6 @@
  * whoever parses them.
  * llp/0012
  */
-import type { Observe } from '../../core/events.ts';
 import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
 import { parseLines } from '../workers/jobs.ts';
 import type { Workers } from '../workers/workers.ts';
@@ -23,7 +22,7 @@ export interface ReadApart {
 /** NDJSON. A line that is cut short at the end is left for the next run (llp/0012). */
 export async function* readNdjson(
   content: AsyncIterable<Uint8Array>,
-  { start, observe }: ReadFrom,
+  { start, observe, declared }: ReadFrom,
   { workers, trial }: ReadApart,
 ): RowBatches {
   const skip = new LineSkip(start);
@@ -34,8 +33,8 @@ export async function* readNdjson(
   const all = withFirst(first.value, blocks);
   const rows =
     workers === undefined || alone
-      ? inTurn(parsedHere(all, observe))
-      : new ReadAhead({ workers, trial, observe }).read(all);
+      ? inTurn(parsedHere(all, { observe, declared }))
+      : new ReadAhead({ workers, trial, observe, declared }).read(all);
   return yield* fromLine(skip.lines, rows);
 }
 
@@ -47,13 +46,13 @@ async function* withFirst<T>(first: T, others: AsyncGenerator<T, void, void>): A
 /** As ReadAhead, in the calling thread. */
 async function* parsedHere(
   blocks: AsyncIterable<Block | LongLine>,
-  observe: Observe,
+  { observe, declared }: Pick<ReadFrom, 'observe' | 'declared'>,
 ): AsyncGenerator<RowBatches> {
   const parse: Parse = (block) => {
     const { parts, startByte, last } = block;
     const [only] = parts;
     const bytes = only !== undefined && parts.length === 1 ? only : bytesOfBlock(block);
-    return outcomeOf(async () => parseLines({ bytes, startByte, last }, observe));
+    return outcomeOf(async () => parseLines({ bytes, startByte, last, declared }, observe));
   };
   for await (const block of blocks) {
     yield 'parts' in block ? blockRows(block, await parse(block, 1), parse) : longLine(block);

@@ -25,6 +25,7 @@ import type { Move, Positions } from '../../../storage/positions/positions.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import { appendLeasePath } from '../../../state/layout.ts';
 import type { EngineContext } from '../context.ts';
+import { assertDeclared } from '../declared.ts';
 import { settleTable } from '../identity/directory.ts';
 
 /** Rows of one commit and the sources they move; at most LIMITS.batchRows and batchBytes. */
@@ -130,7 +131,9 @@ async function prepare(
     schema: currentSchema(base.value),
     lastColumnId: base.value.lastColumnId,
   };
-  const evolution = evolve(current, summarize(batches));
+  const declared = context.declared(table.dataset);
+  assertDeclared(table.dataset, declared, current?.schema);
+  const evolution = evolve(current, [...declared, ...summarize(batches)]);
   const targets = targetsOf(evolution.schema);
   const stamped = new Set([SEQ_COLUMN, INGESTED_AT_COLUMN]);
   const given = targets.filter((target) => !stamped.has(target.name));

@@ -30,7 +30,7 @@ async function work(job: Job): Promise<void> {
 /** Serves the thread that started this one until it ends it. */
 export async function serve(): Promise<void> {
   const bytes = Uint8Array.from(TRIAL_ROW);
-  await doJob({ kind: 'parse', bytes, startByte: 0, last: true, trial: true });
+  await doJob({ kind: 'parse', bytes, startByte: 0, last: true, declared: undefined, trial: true });
   parentPort?.on('message', (job: Job) => void work(job));
   tell({ kind: 'ready' });
 }

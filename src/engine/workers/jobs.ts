@@ -12,7 +12,7 @@ import { encodeIpcJoined } from '../../codec/arrow-ipc.ts';
 import { decodeIpc } from '../../codec/arrow-read.ts';
 import type { Batch } from '../../codec/columns.ts';
 import { NdjsonDecoder } from '../../codec/ndjson/decoder.ts';
-import type { DecodedBatch, Unfinished } from '../../codec/ndjson/decoder.ts';
+import type { DecodedBatch, DeclaredKinds, Unfinished } from '../../codec/ndjson/decoder.ts';
 import type { ParquetCodec } from '../../codec/parquet.ts';
 import { loadParquetWasm } from '../../codec/parquet-wasm.ts';
 import { encodeRuns } from '../../codec/row-group-encode.ts';
@@ -24,6 +24,8 @@ export interface Lines {
   readonly startByte: number;
   /** Nothing follows them now. */
   readonly last: boolean;
+  /** How values of declared columns are kept (llp/0021). */
+  readonly declared: DeclaredKinds | undefined;
 }
 
 export interface ParseJob extends Lines {
@@ -61,8 +63,8 @@ const TRIAL_CODEC = 'lz4_raw';
 
 /** Their batches. A line that is no row is a reject, never an error. */
 export function parseLines(lines: Lines, observe?: Observe): Parsed {
-  const { bytes, startByte, last } = lines;
-  const decoder = new NdjsonDecoder({ startByte, observe });
+  const { bytes, startByte, last, declared } = lines;
+  const decoder = new NdjsonDecoder({ startByte, observe, declared });
   for (let at = 0; at < bytes.length;) {
     const end = Math.min(at + PIECE_BYTES, bytes.length);
     const full = decoder.decode(bytes.subarray(at, end));

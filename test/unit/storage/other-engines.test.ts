@@ -99,7 +99,7 @@ describe('DuckDB', () => {
   });
 
   it('writes types we do not have, which are refused by name', async () => {
-    for (const type of ['DATE', 'DECIMAL(5,2)', 'INTEGER[]', 'STRUCT(a INTEGER)', 'BLOB']) {
+    for (const type of ['TIME', 'INTEGER', 'INTEGER[]', 'STRUCT(a INTEGER)', 'UUID']) {
       const path = `${dir}/other-${type.length}.parquet`;
       await duckdb.run(`COPY (SELECT NULL::${type} AS odd) TO '${path}' (FORMAT parquet)`);
       await expect(readFooter(nodeFs, path)).rejects.toMatchObject({

@@ -1,0 +1,140 @@
+/**
+ * Owns: columns of declared types out of the arrays the Parquet decoder gives for them, as they are
+ * in memory: dates as days, decimals as text.
+ * Invariant (I12): whatever the bytes are, reading gives whole columns or an error.
+ * llp/0021
+ */
+import { HypError, isHypError } from '../core/errors.ts';
+import { BATCH_MESSAGE, SCHEMA_MESSAGE } from './arrow-ipc.ts';
+import { bufferTaker, readText, streamMessages } from './arrow-read.ts';
+import type { TakeBuffer } from './arrow-read.ts';
+import { ARROW, DECIMAL_BYTES } from './arrow-typed.ts';
+import { isValid } from './columns.ts';
+import type { Column, ColumnType, LongColumn, TextColumn } from './columns.ts';
+import { unscaledText } from './decimals.ts';
+import {
+  byteField,
+  intField,
+  longField,
+  structsField,
+  tableField,
+  tablesField,
+} from './flatbuffer.ts';
+import type { FlatView } from './flatbuffer.ts';
+import { decimalOf, isDecimalType } from './types.ts';
+import type { DecimalType } from './types.ts';
+
+interface Stated {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly fieldId: number | undefined;
+}
+
+function other(what: string): HypError {
+  return new HypError('E_CORRUPT', `a row group does not decode as its footer says: ${what}`, {
+    hint: 'Run `hyp check`.',
+  });
+}
+
+/** Reads the next array as a column of that type. */
+function readColumn(field: FlatView, array: ArrayPlace, stated: Stated): Column {
+  const { rows, nullCount, take } = array;
+  const { name, fieldId, type } = stated;
+  const bits = take(nullCount === 0 ? 0 : (rows + 7) >> 3);
+  const base = { name, fieldId, nullCount, validity: nullCount === 0 ? undefined : bits };
+  const tag = type === 'date' || type === 'binary' ? ARROW[type] : ARROW.decimal;
+  if (byteField(field, 2, 0) !== tag) throw other(`the type of ${name}`);
+  if (type === 'binary') return { ...base, type, ...readText(take, rows, false) };
+  if (type === 'date') {
+    const { buffer, byteOffset } = take(4 * rows);
+    return days({ ...base, type }, new Int32Array(buffer, byteOffset, rows));
+  }
+  if (!isDecimalType(type)) throw other(`the type of ${name}`);
+  const bytes = take(DECIMAL_BYTES * rows).subarray(0, DECIMAL_BYTES * rows);
+  return decimals(field, { ...base, type }, bytes);
+}
+
+interface ArrayPlace {
+  readonly rows: number;
+  readonly nullCount: number;
+  readonly take: TakeBuffer;
+}
+
+/** The decoder leaves what it finds in the place of a null; a batch has zeros there. */
+function days(base: Omit<LongColumn, 'values'>, from: Int32Array): LongColumn {
+  const values = new BigInt64Array(from.length);
+  for (let row = 0; row < from.length; row++) {
+    if (isValid(base, row)) values[row] = BigInt(from[row] ?? 0);
+  }
+  return { ...base, values };
+}
+
+type DecimalBase = Omit<TextColumn, 'values' | 'offsets'> & { readonly type: DecimalType };
+
+function decimals(field: FlatView, base: DecimalBase, bytes: Uint8Array): TextColumn {
+  const shape = decimalOf(base.type);
+  const type = tableField(field, 3);
+  const same =
+    shape !== undefined &&
+    type !== undefined &&
+    intField(type, 0, 0) === shape.precision &&
+    intField(type, 1, 0) === shape.scale &&
+    intField(type, 2, 8 * DECIMAL_BYTES) === 8 * DECIMAL_BYTES;
+  if (!same) throw other(`the decimal ${base.name}`);
+  const words = new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
+  const rows = words.length / 2;
+  const offsets = new Int32Array(rows + 1);
+  const pieces: string[] = [];
+  for (let row = 0; row < rows; row++) {
+    if (isValid(base, row)) {
+      const low = BigInt.asUintN(64, words[2 * row] ?? 0n);
+      pieces.push(unscaledText(((words[2 * row + 1] ?? 0n) << 64n) | low, shape.scale));
+    } else pieces.push('');
+    offsets[row + 1] = (offsets[row] ?? 0) + (pieces[row]?.length ?? 0);
+  }
+  return { ...base, offsets, values: Buffer.from(pieces.join(''), 'latin1') };
+}
+
+/** The columns of the one record batch of a stream, as `stated`. E_CORRUPT when they are others. */
+export function decodeTypedIpc(
+  bytes: Uint8Array,
+  stated: readonly Stated[],
+  rows: number,
+): readonly Column[] {
+  try {
+    return readColumns((bytes.byteOffset & 7) === 0 ? bytes : new Uint8Array(bytes), stated, rows);
+  } catch (error) {
+    if (isHypError(error)) throw error;
+    throw new HypError('E_CORRUPT', 'not a whole Arrow stream: a position outside of it', {
+      cause: error,
+      hint: 'Run `hyp check`.',
+    });
+  }
+}
+
+function readColumns(
+  bytes: Uint8Array,
+  stated: readonly Stated[],
+  rows: number,
+): readonly Column[] {
+  let fields: readonly FlatView[] = [];
+  let columns: readonly Column[] | undefined;
+  for (const { tag, header, body } of streamMessages(bytes)) {
+    if (tag === SCHEMA_MESSAGE) fields = tablesField(header, 1);
+    else if (tag !== BATCH_MESSAGE || columns !== undefined) throw other('its messages');
+    else {
+      if (longField(header, 0, 0) !== rows) throw other('its rows');
+      const nodes = structsField(header, 1, 2);
+      const take = bufferTaker(body, structsField(header, 2, 2));
+      columns = stated.map((column, index) => {
+        const field = fields[index];
+        const nullCount = nodes[2 * index + 1] ?? 0;
+        const whole = nodes[2 * index] === rows && nullCount <= rows;
+        if (field === undefined || !whole) throw other('its columns');
+        return readColumn(field, { rows, nullCount, take }, column);
+      });
+    }
+  }
+  if (columns === undefined) throw other('it is empty');
+  return columns;
+}
