@@ -62,7 +62,7 @@ function typeProblem(value: unknown, secret: boolean): string {
     return 'between braces a comma ends the value: write "decimal(9,2)" in quotes';
   }
   if (secret || value === null || value === undefined) return EXPECTED;
-  if (typeof value === 'object' || /^(?:list|struct)</.test(String(value))) {
+  if (typeof value === 'object' || (typeof value === 'string' && /^(?:list|struct)</.test(value))) {
     return 'lists and structs cannot be declared in this version; they are kept as JSON text';
   }
   const text = JSON.stringify(value);
