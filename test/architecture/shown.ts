@@ -130,16 +130,13 @@ export function sightsUnproduced(files: readonly SourceFile[]): string[] {
   });
 }
 
-/** Exit statuses, as README's list and the table of llp/0010 have them. */
+/** Exit statuses, as the tables of README and llp/0010 have them. */
 export function exitStatuses(files: readonly SourceFile[]): { readme: number[]; paper: number[] } {
   const readme = files.find(({ path }) => path === 'README.md')?.text ?? '';
-  const list = /Exit status:([\s\S]*?)\n\n/.exec(readme)?.[1] ?? '';
   const paper = files.find(({ path }) => path.startsWith('llp/0010-'))?.text ?? '';
-  const listed = [...list.matchAll(/(?:^|·|,)\s*(\d+)(?=[ ,])/g)].map(([, status]) =>
-    Number(status),
-  );
-  const cells = firstCells(paper, 'status').flatMap(wordsOf).map(Number);
-  return { readme: listed, paper: cells };
+  const cells = (text: string, heading: string): number[] =>
+    firstCells(text, heading).flatMap(wordsOf).map(Number);
+  return { readme: cells(readme, 'exit'), paper: cells(paper, 'status') };
 }
 
 /** Exit statuses no test has seen a real process end with. */

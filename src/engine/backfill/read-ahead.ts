@@ -22,7 +22,7 @@ import type { Block, LongLine } from './blocks.ts';
 const FIRST_GROWTH = 4;
 
 export interface ReadAheadPlace {
-  readonly workers: Workers;
+  readonly workers: Pick<Workers, 'parse'>;
   /** Encodes what was parsed, too, to see whether it can be. */
   readonly trial: boolean;
   readonly observe: Observe;

@@ -122,7 +122,7 @@ extra: 1
       expect.stringMatching(
         /^4:53 datasets\.events\.flush\.maxBytes: expected a size .*; found 64$/,
       ),
-      '4:59 datasets.events.retention: unknown key; this version knows flush',
+      '4:59 datasets.events.retention: unknown key; this version knows flush, columns',
       expect.stringMatching(/^6:3 sinks\.UP: not a sink name/),
       '7:17 sinks.lake.type: sink type "s3" is not known to this version; known: fs',
       '8:3 sinks.none.type: a sink needs a type; known: fs',

@@ -1,14 +1,14 @@
 /** Row groups are encoded some columns at a time; nothing of it shows but the memory. llp/0005 */
 import { parquetMetadata } from 'hyparquet';
 import { expect, test } from 'vitest';
-import type { Batch } from '../../../src/codec/columns.ts';
-import { encodeParquet } from '../../../src/codec/parquet.ts';
-import { plainBatch } from '../../../src/codec/dictionary.ts';
-import { decodeRowGroup } from '../../../src/codec/parquet-decode.ts';
-import { TAIL_BYTES, metadataBytes, parseFooter } from '../../../src/codec/parquet-footer.ts';
-import { loadParquetWasm } from '../../../src/codec/parquet-wasm.ts';
-import { sampleColumn } from '../../support/sample-batch.ts';
-import { cellsOf } from '../../support/wide-rows.ts';
+import type { Batch } from '../../src/codec/columns.ts';
+import { encodeParquet } from '../../src/codec/parquet.ts';
+import { plainBatch } from '../../src/codec/dictionary.ts';
+import { decodeRowGroup } from '../../src/codec/parquet-decode.ts';
+import { TAIL_BYTES, metadataBytes, parseFooter } from '../../src/codec/parquet-footer.ts';
+import { loadParquetWasm } from '../../src/codec/parquet-wasm.ts';
+import { sampleColumn } from '../support/sample-batch.ts';
+import { cellsOf } from '../support/wide-rows.ts';
 
 const MIB = 1024 * 1024;
 
