@@ -23,7 +23,17 @@ const PROJECTS = {
 } as const;
 
 /** The longest files, so that none of them runs on alone when all others are done. */
-const FIRST = ['race', 'kill-export', 'memory', 'commands', 'backfill', 'demo', 'flows', 'lint'];
+const FIRST = [
+  'many-files',
+  'race',
+  'kill-export',
+  'memory',
+  'commands',
+  'backfill',
+  'demo',
+  'flows',
+  'lint',
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -1,5 +1,5 @@
 /** Backfills that are killed, repeated, run at once and fed with look-alikes. llp/0012 */
-import { appendFile, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -23,6 +23,7 @@ import {
   until,
 } from '../support/processes.ts';
 import type { Site } from '../support/processes.ts';
+import { loadManyFiles } from '../support/many-files.ts';
 import { seededRandom } from '../support/random.ts';
 
 const LOG = logRows();
@@ -276,51 +277,11 @@ describe('a backfill', () => {
     await expectRows(on, 1, 5);
   });
 
-  /** 10,000 files and 50 kills: HYP_FILES=10000 HYP_KILLS=50. */
+  /** test/crash/many-files.test.ts: the same with 10,000 files and 50 kills. */
   test(
     'of many small files with one first line, killed and repeated, has every row once',
     { timeout: 600_000 },
-    async () => {
-      const seed = Number(process.env['HYP_SEED'] ?? 1);
-      const count = Number(process.env['HYP_FILES'] ?? 800);
-      const kills = Number(process.env['HYP_KILLS'] ?? 2);
-      const random = seededRandom(seed);
-      const on = await site('');
-      await mkdir(join(on.cwd, 'many'));
-      let rows = 0;
-      for (let at = 0; at < count; at++) {
-        const own = 1 + random.integer(40);
-        await place(on, `many/${at}.ndjson`, `{"head":1}\n${shortText(rows + 1, own)}`);
-        rows += own;
-      }
-      let killed = 0;
-      while (killed < kills) {
-        const child = asChild(on.start(['backfill', 'events', 'many']));
-        await wait(300 + random.integer(Math.max(600, count / 5)));
-        child.kill('SIGKILL');
-        const { signal, code, stderr } = await child.ended;
-        if (signal === 'SIGKILL') killed += 1;
-        else expect(code, stderr).toBe(0);
-      }
-      const first = performance.now();
-      await Promise.all([load(on, 'many'), load(on, 'many')]);
-      const second = performance.now();
-      expect(await load(on, 'many'), 'adds nothing').toMatchObject({ rows: 0, rejected: 0 });
-      const third = performance.now();
-      for (let at = 0; at < count; at += 10) {
-        await appendFile(join(on.cwd, `many/${at}.ndjson`), shortText(++rows, 1));
-      }
-      expect(await load(on, 'many')).toMatchObject({ rows: Math.ceil(count / 10) });
-      const { ids, seqs } = await tableRows(on.root, 'events');
-      expectDense(seqs);
-      const given = ids.filter((id) => !Number.isNaN(id) && id > 0);
-      expectNoneTwice(given, 'in the table');
-      expectAllOf(idsOf([{ low: 1, high: rows }]), given, 'in the table');
-      expect(ids).toHaveLength(rows + count);
-      await expectSound(on);
-      const ms = [second - first, third - second].map(Math.round).join(' and ');
-      console.log(`backfill: seed ${seed}, ${count} files, ${killed} kills, then ${ms} ms`);
-    },
+    () => loadManyFiles(800, 2),
   );
 
   test('of a file that is not there is an error that names it, and nothing is stored', async () => {
