@@ -166,7 +166,7 @@ Rejected lines go to rejects/ of the store, durable before the commit that passe
     'hyp backfill requests ./logs',
     "hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run",
     'hyp backfill sales export.txt --format csv',
-    'hyp backfill sales ./parquet --dry-run',
+    'hyp backfill requests ./logs --workers 1',
   ],
 });
 

@@ -9,6 +9,7 @@ import { toDatasetName, toSeq, toSinkName } from '../../core/ids.ts';
 import type { Json } from '../../core/json.ts';
 import type { ReplayReport, SkipReport } from '../../engine/by-hand/report.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { formatBytes, formatCount, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -135,25 +136,31 @@ async function skip(task: Task, name: string, options: SkipOptions): Promise<num
   return EXIT.ok;
 }
 
-const REPLAY_HELP = `
+const REPLAY_PAGE = manual({
+  about: `
 For files that were lost at the destination. Every unit that touches rows (N, M] is looked at: what is
 there and right is left, what is gone is put back under its old name with its old bytes, and anything
-else under such a name is named, never overwritten. The sink itself goes on where it was.
+else under such a name is named, never overwritten. The sink itself goes on where it was.`,
+  writes: 'the missing objects, plans and manifests at the destination; durable when it returns.',
+  exits: [[1, 'something could not be put back; it is named']],
+  examples: [
+    'hyp sink replay archive --dataset requests --after 0 --through 1000 --dry-run',
+    'hyp sink replay archive --dataset requests --after 0 --through 1000',
+  ],
+});
 
-Exit status 1: something could not be put back.
-
-Examples:
-  $ hyp sink replay archive --dataset requests --after 0 --through 1 --dry-run
-  $ hyp sink replay archive --dataset requests --after 0 --through 1`;
-
-const SKIP_HELP = `
-Rows after the sink's watermark, up to seq M, are never sent to it. A unit that is on its way is
-delivered first. The decision is recorded here and in a manifest at the destination; the rows stay in
-the table, and other sinks get them. There is no way back.
-
-Examples:
-  $ hyp sink skip archive --dataset requests --through 1 --dry-run
-  $ hyp sink skip archive --dataset requests --through 1 --yes`;
+const SKIP_PAGE = manual({
+  about: `
+Rows after the watermark of the sink, up to seq M, are never sent to it. A unit that is on its way is
+delivered first. The rows stay in the table, and other sinks get them. There is no way back.`,
+  writes: `
+the decision: a version of the sink's progress record, and a manifest at the destination; durable when
+it returns.`,
+  examples: [
+    'hyp sink skip archive --dataset requests --through 1150 --dry-run',
+    'hyp sink skip archive --dataset requests --through 1150 --yes',
+  ],
+});
 
 /** Adds the two commands below `hyp sink`. */
 export function addSinkByHand(sink: Command, run: Run): void {
@@ -165,7 +172,7 @@ export function addSinkByHand(sink: Command, run: Run): void {
     .requiredOption('--after <seq>', 'rows above this one')
     .requiredOption('--through <seq>', 'up to and with this one')
     .option('--dry-run', 'only say what would be sent')
-    .addHelpText('after', REPLAY_HELP)
+    .addHelpText('after', REPLAY_PAGE)
     .action((name: string, options: ReplayOptions, command: Command) =>
       run(command, (task) => replay(task, name, options)),
     );
@@ -177,7 +184,7 @@ export function addSinkByHand(sink: Command, run: Run): void {
     .requiredOption('--through <seq>', 'all rows not yet sent, up to and with this one')
     .option('--dry-run', 'only say what would be skipped')
     .option('--yes', 'do it: there is no way back')
-    .addHelpText('after', SKIP_HELP)
+    .addHelpText('after', SKIP_PAGE)
     .action((name: string, options: SkipOptions, command: Command) =>
       run(command, (task) => skip(task, name, options)),
     );
