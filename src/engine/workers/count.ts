@@ -4,7 +4,7 @@
  * | label | evidence | workers |
  * | asked | a person named the number | that many |
  * | alone | one core: they would only wait for each other | none |
- * | cores | memory for as many as there are cores | one per core |
+ * | cores | memory for as many | one for each core but the one that reads and commits |
  * | memory | less | as many as there is memory for |
  *
  * llp/0023
@@ -38,7 +38,8 @@ export function workerCount({ asked, cores, freeBytes }: WorkerEvidence): Worker
   if (cores < 2) return { label: 'alone', workers: 0 };
   const bytes = Math.min(freeBytes, LIMITS.peakBytes) - LIMITS.aloneBytes;
   const fit = Math.max(0, Math.floor(bytes / LIMITS.workerBytes));
-  return fit < cores ? { label: 'memory', workers: fit } : { label: 'cores', workers: cores };
+  const others = cores - 1;
+  return fit < others ? { label: 'memory', workers: fit } : { label: 'cores', workers: others };
 }
 
 /** What this machine says. */
