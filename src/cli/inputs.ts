@@ -9,8 +9,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { HypError } from '../core/errors.ts';
 
-const READABLE = /\.(?:(?:ndjson|jsonl|json|csv|tsv)(?:\.gz|\.zst)?|parquet|pq)$/i;
-const MAGIC = /[*?[{]/;
+export const READABLE = /\.(?:(?:ndjson|jsonl|json|csv|tsv)(?:\.gz|\.zst)?|parquet|pq)$/i;
+export const MAGIC = /[*?[{]/;
 
 async function kindOf(path: string): Promise<'file' | 'directory' | 'missing'> {
   try {

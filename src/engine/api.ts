@@ -5,6 +5,7 @@
  */
 import type { DatasetName, Lineage, Seq, SinkName } from '../core/ids.ts';
 import type { Batch } from '../codec/columns.ts';
+import type { FollowOptions, FollowReport } from './backfill/follow/report.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
 import type { ByHand } from './by-hand/report.ts';
 import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
@@ -256,6 +257,13 @@ export interface Engine extends Store {
     choice: ResolveChoice,
     dataset?: DatasetName,
   ): Promise<readonly Resolution[]>;
+  /**
+   * Reads files that grow into the table of `dataset`, as `backfill` does, again and again until
+   * `options.signal` aborts; everything read and complete is durable when it resolves. Idempotent by
+   * content, through renames, copies and kills. After a failure what was committed stays: call it
+   * again. Throws E_CORRUPT, E_CONFLICT, and what a commit throws.
+   */
+  follow(dataset: DatasetName, options: FollowOptions): Promise<FollowReport>;
   /**
    * Claims the store for one daemon; E_HELD names the holder. Liveness only: losing it is harmless.
    * The answer releases the claim.

@@ -40,6 +40,7 @@ import type {
   StoreStatus,
   TickReport,
 } from './api.ts';
+import type { FollowOptions, FollowReport } from './backfill/follow/report.ts';
 import type { BackfillOptions, BackfillReport } from './backfill/report.ts';
 import { byHand } from './by-hand/by-hand.ts';
 import type { ByHand } from './by-hand/report.ts';
@@ -186,6 +187,11 @@ class StoreEngine implements Engine {
   ): Promise<BackfillReport> {
     const { backfill } = await import('./backfill/backfill.ts');
     return backfill(this.#context, toDatasetName(dataset), files, options);
+  }
+
+  async follow(dataset: DatasetName, options: FollowOptions): Promise<FollowReport> {
+    const { follow } = await import('./backfill/follow/follow.ts');
+    return follow(this.#context, dataset, options);
   }
 
   async query(sql: string): Promise<QueryResult> {

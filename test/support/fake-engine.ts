@@ -65,6 +65,7 @@ export function fakeEngine(
     tick: () => Promise.resolve({ flushed: [], exported: [], failures: [] }),
     scan: unexpected('scan'),
     backfill: unexpected('backfill'),
+    follow: unexpected('follow'),
     query: unexpected('query'),
     changeSink: unexpected('changeSink'),
     registeredSinks: () => Promise.resolve((names.sinks ?? []).map(toSinkName)),

@@ -18,10 +18,13 @@ import { manual } from '../help.ts';
 import { expandInputs } from '../inputs.ts';
 import { formatBytes, plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
+import { stopOnSignal } from '../stop.ts';
+import { followFiles } from './backfill-follow.ts';
 
 interface Options {
   readonly dryRun?: boolean;
   readonly again?: boolean;
+  readonly follow?: boolean;
   readonly format?: InputFormat;
   readonly workers?: string;
 }
@@ -90,25 +93,13 @@ function exitOf(task: Task, report: BackfillReport): number {
   return EXIT.sameBytes;
 }
 
-/** The first signal stops between commits, the second leaves at once, which is as safe. */
-function stopOnSignal(task: Task) {
-  const controller = new AbortController();
-  let stopped: StopSignal | undefined;
-  const unsubscribe = task.world.signals.subscribe((signal) => {
-    if (stopped !== undefined) process.exit(signalExitCode(signal));
-    stopped = signal;
-    controller.abort();
-    task.note('hyp: stopping after the commit under way; again to leave at once');
-  });
-  return { signal: controller.signal, unsubscribe, stoppedBy: () => stopped };
-}
-
 async function backfill(
   task: Task,
   dataset: string,
   named: readonly string[],
   options: Options,
 ): Promise<number> {
+  if (options.follow === true) return followFiles(task, dataset, named, options);
   const files = await expandInputs(named, task.world.cwd);
   const dryRun = options.dryRun === true;
   const engine = await task.open({ mustExist: dryRun });
@@ -151,6 +142,8 @@ by the first byte), each also packed (.gz, .zst), and Parquet (.parquet, .pq). D
 walked for these; globs may be quoted: * ** ? [abc] {a,b}. CSV values are text unless the table has
 a typed column of that name.
 A killed backfill goes on where it stopped, a repeated one adds nothing, a grown file adds its tail.
+With --follow it goes on until SIGINT or SIGTERM (exit status 0), through rotation by rename or by
+copy and truncate: name app.log, and app.log.1 or app-2026-11-21.log beside it are read too.
 A Parquet file that was written again is another file: all its rows are added.
 Large files are parsed on all cores; the rows are the same for any number of --workers.
 Ctrl-C stops after the commit under way; a second one leaves at once, which is as safe.`,
@@ -167,6 +160,7 @@ Rejected lines go to rejects/ of the store, durable before the commit that passe
     "hyp backfill requests 'logs/2026-*/*.ndjson.gz' --dry-run",
     'hyp backfill sales export.txt --format csv',
     'hyp backfill requests ./logs --workers 1',
+    'hyp backfill requests ./app.ndjson --follow',
   ],
 });
 
@@ -179,6 +173,7 @@ export function addBackfill(program: Command, run: Run): void {
     .option('--dry-run', 'read everything, store nothing, say what would be added')
     .option('--again', 'load a file although its very bytes are in already')
     .option('--workers <n>', 'threads beside this one; default: by cores and memory')
+    .option('--follow', 'go on reading what grows, until Ctrl-C or SIGTERM')
     .addOption(
       new Option('--format <format>', 'of all files (default: of each by its name)').choices(
         INPUT_FORMATS,

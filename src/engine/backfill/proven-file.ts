@@ -105,7 +105,7 @@ function unreadable(path: string, cause: unknown): unknown {
   });
 }
 
-async function readFully(handle: FileHandle, into: Uint8Array, at: number): Promise<number> {
+export async function readFully(handle: FileHandle, into: Uint8Array, at: number): Promise<number> {
   let length = 0;
   while (length < into.length) {
     const { bytesRead } = await handle.read(into, length, into.length - length, at + length);
