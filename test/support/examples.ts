@@ -13,7 +13,7 @@
  * | `../…` | the parent directory is empty, but for this one |
  * The examples of one command run one after another in one such directory, but for those of BEFORE,
  * which need a state of their own. Those that go on until they are told to stop (ENDLESS) get SIGTERM
- * once they have said something on stdout.
+ * once they have said something on stdout, or on stderr that they are following.
  * llp/0013
  */
 import { spawn } from 'node:child_process';
@@ -192,7 +192,12 @@ export async function runExample(site: Site, example: string): Promise<Finished>
     child[name].setEncoding('utf8');
     child[name].on('data', (chunk: string) => (text[name] += chunk));
   }
-  if (endless) child.stdout.once('data', () => child.kill('SIGTERM'));
+  if (endless) {
+    child.stdout.once('data', () => child.kill('SIGTERM'));
+    child.stderr.on('data', (said: string) => {
+      if (said.includes('following')) child.kill('SIGTERM');
+    });
+  }
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {

@@ -23,9 +23,10 @@ export async function follow(
   const table = await context.writableTable(dataset);
   const rejects = new RejectsFile(context, dataset);
   const known = new KnownFiles(table);
-  const place = { context, table, known, rejects };
+  // What comes bit by bit needs no threads.
+  const place = { context, table, known, rejects, encoder: undefined };
   const newGroup = (): CommitGroup => new CommitGroup(place, false);
-  const run = new Follower({ context, known, newGroup }, options);
+  const run = new Follower({ context, dataset, known, newGroup }, options);
   try {
     do {
       await run.poll();

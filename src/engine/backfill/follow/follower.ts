@@ -19,6 +19,8 @@ import type { DecodedBatch } from '../../../codec/ndjson/decoder.ts';
 import { openContent } from '../content.ts';
 import { formatOf } from '../format.ts';
 import { loadFile } from '../load-file.ts';
+import { declaredKinds } from '../../declared.ts';
+import { gathered } from '../gather.ts';
 import type { FileResult, LoadPlace } from '../load-file.ts';
 import { isParquetFile, loadParquet } from '../load-parquet.ts';
 import { readFully } from '../proven-file.ts';
@@ -91,13 +93,17 @@ export class Follower {
   /** To be looked at when every other file was. */
   #later = new Set<string>();
 
-  constructor(place: Pick<LoadPlace, 'context' | 'known' | 'newGroup'>, options: FollowOptions) {
+  constructor(
+    place: Pick<LoadPlace, 'context' | 'dataset' | 'known' | 'newGroup'>,
+    options: FollowOptions,
+  ) {
     this.#options = options;
     this.#fs = options.fs ?? nodeFollowFs;
     this.#place = {
       ...place,
       options: { format: options.format },
       group: place.newGroup(),
+      workers: undefined,
       tally: { rows: 0 },
       commitGroup: () => this.#commit(),
     };
@@ -260,9 +266,11 @@ export class Follower {
   }
 
   async #read({ path, handle, now }: Opened, taken: Taken): Promise<void> {
-    const { observe } = this.#place.context;
+    const { context, dataset } = this.#place;
+    const { observe } = context;
+    const declared = await declaredKinds(context, dataset);
     const startByte = taken.through;
-    const decoder = new NdjsonDecoder({ startByte, startLine: taken.lines, observe });
+    const decoder = new NdjsonDecoder({ startByte, startLine: taken.lines, observe, declared });
     const unread: Uint8Array[] = [];
     const take = async (decoded: DecodedBatch): Promise<void> => {
       pushThrough(taken, unread, decoded.endByte);
@@ -286,7 +294,8 @@ export class Follower {
   async #add(path: string, decoded: DecodedBatch, taken: Taken): Promise<void> {
     taken.source ??= (await this.#place.known.under(taken.prefix)).takeFree();
     const { source } = taken;
-    const piece = () => ({ path, decoded, move: moveOf(path, source, taken) });
+    const found = gathered([decoded]);
+    const piece = () => ({ path, decoded: found, move: moveOf(path, source, taken) });
     if (this.#waiting.has(source) || this.#place.group.isFullFor(piece())) {
       await this.#commit();
       if (this.#again.has(path)) throw new Changed();
