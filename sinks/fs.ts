@@ -1,5 +1,5 @@
 /**
- * Owns: a directory as a destination: blob units as files, staged in `.hyp-staging/<sink>` beside
+ * Owns: a directory as a destination: blob units as files, staged in `.hyp-staging/<instance>` beside
  * them.
  * llp/0009
  */
@@ -19,6 +19,8 @@ import type { Sink } from './sink.ts';
 
 export interface FsSinkOptions {
   readonly name: SinkName;
+  /** Default: its name. */
+  readonly instance?: SinkName | undefined;
   /** Absolute, or relative to the working directory; made by `claim` when it is missing. */
   readonly path: string;
   /** Put before every key; slashes at its ends do not count. */
@@ -31,12 +33,14 @@ export interface FsSinkOptions {
  * A sink that writes below `path`. Touches nothing before `claim`. `destination` is `fs:` and the
  * real path: another path to the same directory is the same destination. E_CONFIG for a bad prefix.
  */
-export function createFsSink({ name, path, prefix, fs, random }: FsSinkOptions): Sink {
+export function createFsSink(options: FsSinkOptions): Sink {
+  const { name, instance = name, path, prefix, fs, random } = options;
   const { root, keyPrefix } = placeOf({ name, path, prefix });
   const base = keyPrefix === '' ? root : `${root}/${keyPrefix}`;
-  const dir = `${base}/${STAGING_DIR}/${name}`;
+  const dir = `${base}/${STAGING_DIR}/${instance}`;
   return createBlobSink({
     name,
+    instance,
     type: 'fs',
     destination: `fs:${base}`,
     prefix: keyPrefix,
@@ -48,7 +52,8 @@ export function createFsSink({ name, path, prefix, fs, random }: FsSinkOptions):
 /** The same destination to look at only; nothing is touched (llp/0018). E_CONFIG as above. */
 export function surveyFsSink(options: Omit<FsSinkOptions, 'random'>): Survey {
   const { root, keyPrefix } = placeOf(options);
-  return surveyDirectory({ fs: options.fs, root, prefix: keyPrefix, name: options.name });
+  const { fs, name, instance = name } = options;
+  return surveyDirectory({ fs, root, prefix: keyPrefix, name: instance });
 }
 
 function placeOf({ name, path, prefix }: Pick<FsSinkOptions, 'name' | 'path' | 'prefix'>): {

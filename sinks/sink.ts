@@ -72,7 +72,10 @@ export interface StagedPart {
  * Errors other than the answers below are thrown (HypError kind unavailable = retry later).
  */
 export interface Sink {
+  /** What people call it. */
   readonly name: SinkName;
+  /** What it is called at its destination and in its records, for ever: its first name. */
+  readonly instance: SinkName;
   readonly type: 'fs';
   /** Names the destination itself: two sinks with equal fingerprints would collide. */
   readonly destination: string;

@@ -31,6 +31,10 @@ export interface RegisteredSink {
    * destination is noticed as ever.
    */
   readonly forgottenSinceMs?: number | undefined;
+  /** Its first name, by which its records and its destination know it; undefined: `name`. */
+  readonly instance?: SinkName | undefined;
+  /** Names it had before, oldest first: no other sink gets them. */
+  readonly formerly?: readonly SinkName[] | undefined;
 }
 
 /** In order of their registration. */
@@ -41,6 +45,8 @@ export type Registration =
   | { readonly kind: 'registered' }
   /** Nothing was written: a person moves the sink or puts the old destination back. */
   | { readonly kind: 'destination-changed'; readonly from: string; readonly to: string }
+  /** Nothing was written: a sink that is called `to` by now has, or had, this name. */
+  | { readonly kind: 'renamed'; readonly to: SinkName }
   /** Nothing was written: sink `by` delivers there. */
   | { readonly kind: 'destination-taken'; readonly by: SinkName };
 
@@ -53,6 +59,8 @@ const registryJson = z.array(
     datasets: z.array(z.string()).optional(),
     pausedSinceMs: z.number().optional(),
     forgottenSinceMs: z.number().optional(),
+    instance: z.string().transform(toSinkName).optional(),
+    formerly: z.array(z.string().transform(toSinkName)).optional(),
   }),
 );
 
@@ -70,6 +78,16 @@ export function openRegistry(
   random: Random,
 ): VersionedRecord<Registry> {
   return new VersionedRecord(fs, registryDir(state), FORMAT, random);
+}
+
+/** What the records and the destination of `sink` call it. */
+export function instanceOf(sink: RegisteredSink): SinkName {
+  return sink.instance ?? sink.name;
+}
+
+/** The sink that once was called `name`, by another name now. */
+export function heirOf(sinks: Registry, name: SinkName): RegisteredSink | undefined {
+  return sinks.find((sink) => sink.formerly?.includes(name) === true);
 }
 
 /** All sinks ever registered and not forgotten. Durable when it answers. */
@@ -114,6 +132,8 @@ export async function registerSink(
 
 /** What registering `sink` beside `sinks` means. */
 export function registration(sinks: Registry, sink: RegisteredSink): Registration {
+  const heir = heirOf(sinks, sink.name);
+  if (heir !== undefined) return { kind: 'renamed', to: heir.name };
   const known = sinks.find((other) => other.name === sink.name);
   if (known !== undefined && known.destination !== sink.destination) {
     return { kind: 'destination-changed', from: known.destination, to: sink.destination };
@@ -131,15 +151,17 @@ export function registration(sinks: Registry, sink: RegisteredSink): Registratio
   return { kind: same ? 'same' : 'registered' };
 }
 
-/** A sink keeps the time of its first registration, and stays paused; it is not forgotten any more. */
+/** A sink keeps its names, its first registration, and stays paused; it is not forgotten any more. */
 function withSink(sinks: Registry, sink: RegisteredSink): Registry {
   const known = sinks.find((other) => other.name === sink.name);
   if (known === undefined) return [...sinks, sink];
-  const { registeredAtMs, pausedSinceMs } = known;
+  const { registeredAtMs, pausedSinceMs, instance, formerly } = known;
   const updated = {
     ...sink,
     registeredAtMs,
     ...(pausedSinceMs === undefined ? {} : { pausedSinceMs }),
+    ...(instance === undefined ? {} : { instance }),
+    ...(formerly === undefined ? {} : { formerly }),
   };
   return sinks.map((other) => (other === known ? updated : other));
 }

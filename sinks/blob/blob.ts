@@ -29,6 +29,7 @@ const VANISHED_RETRY_MS = 1000;
 
 export interface BlobSinkOptions {
   readonly name: SinkName;
+  readonly instance: SinkName;
   readonly type: Sink['type'];
   readonly destination: string;
   /** As `toKeyPrefix` gives it. */
@@ -39,10 +40,11 @@ export interface BlobSinkOptions {
 
 /** A sink over `store`. Nothing is read or written before `claim`. */
 export function createBlobSink(options: BlobSinkOptions): Sink {
-  const { name, type, destination, prefix, store, staging } = options;
-  const place: Place = { name, prefix, store };
+  const { name, instance, type, destination, prefix, store, staging } = options;
+  const place: Place = { name, instance, prefix, store };
   return {
     name,
+    instance,
     type,
     destination,
     staging,
@@ -59,6 +61,7 @@ export function createBlobSink(options: BlobSinkOptions): Sink {
 
 interface Place {
   readonly name: SinkName;
+  readonly instance: SinkName;
   readonly prefix: string;
   readonly store: BlobStore;
 }
@@ -125,7 +128,7 @@ function emptied({ place, destination }: Claim, key: string): HypError {
 
 function keyOf(place: Place, kind: UnitFileKind, start: UnitStart): string {
   const { dataset, lineage, after } = start;
-  const name = { prefix: place.prefix, dataset, instance: place.name, lineage, after };
+  const name = { prefix: place.prefix, dataset, instance: place.instance, lineage, after };
   return kind === 'plan' ? planKey(name) : manifestKey(name);
 }
 

@@ -67,7 +67,7 @@ export async function checkStore(
   const sinks = await walk.attempt('registry of sinks', () => registeredSinks(registry));
   walk.count('registered sinks', sinks?.length ?? 0);
   await walk.attempt('registry of sinks', () => registry.kept());
-  for (const { sink, exporter } of exporters.all()) {
+  for (const { sink, exporter } of await exporters.all()) {
     for (const dataset of datasets) {
       const where = `progress of ${sink.name} for ${dataset}`;
       const progress = await walk.attempt(where, () => exporter.progress(dataset));

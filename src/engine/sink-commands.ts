@@ -15,7 +15,7 @@ import { HypError, problemText } from '../core/errors.ts';
 import { SEQ_ZERO, isDatasetName, toLineage } from '../core/ids.ts';
 import type { DatasetName, SinkName } from '../core/ids.ts';
 import { keptProgress, progressDatasets } from '../../state/kept-progress.ts';
-import { openRegistry, registryEntry } from '../../state/registry.ts';
+import { instanceOf, openRegistry, registryEntry } from '../../state/registry.ts';
 import type { RegisteredSink } from '../../state/registry.ts';
 import { changeSink } from '../../state/registry-change.ts';
 import type { SinkVerb } from '../../state/registry-change.ts';
@@ -104,13 +104,13 @@ async function unsentOf(
   datasets: readonly DatasetName[],
 ): Promise<Unsent[]> {
   const spooled = new Map((await spoolPending(context)).map((each) => [each.dataset, each.rows]));
-  const started = await progressDatasets(context.fs, context.state, entry.name);
+  const started = await progressDatasets(context.fs, context.state, instanceOf(entry));
   const own = datasets.filter((name) => entry.datasets?.includes(name) ?? true);
   const unsent: Unsent[] = [];
   for (const dataset of new Set([...own, ...started.filter(isDatasetName)])) {
     const waiting = BigInt(spooled.get(dataset) ?? 0);
     try {
-      unsent.push(await unsentRows(context, entry.name, dataset, waiting));
+      unsent.push(await unsentRows(context, instanceOf(entry), dataset, waiting));
     } catch (error) {
       const problem = problemText(error);
       unsent.push({ dataset, rows: waiting, openUnit: false, problem });

@@ -35,7 +35,7 @@ export async function storeStatus(
     datasets.push(await datasetStatus(context, name, waiting ?? { rows: 0, bytes: 0 }));
   }
   const sinks: SinkStatus[] = [];
-  for (const { config, sink, exporter } of exporters.all()) {
+  for (const { config, sink, exporter } of await exporters.all()) {
     const own = names.filter((name) => config.datasets?.includes(name) ?? true);
     const asked = await attempt(() => exporters.refusal(sink.name));
     const refusal = asked.problem ?? asked.value;

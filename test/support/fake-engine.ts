@@ -52,6 +52,7 @@ export function fakeEngine(
     byHand: {
       replay: unexpected('replay'),
       skip: unexpected('skip'),
+      rename: unexpected('rename'),
       drop: unexpected('drop'),
     },
     backup: unexpected('backup'),

@@ -12,6 +12,7 @@ import { manual } from '../help.ts';
 import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 import { addSinkByHand } from './sink-by-hand.ts';
+import { addSinkRename } from './sink-rename.ts';
 import { addSinkResolve } from './sink-resolve.ts';
 
 async function list(task: Task): Promise<number> {
@@ -114,6 +115,7 @@ export function addSink(program: Command, run: Run): void {
   const sink = program.command('sink').description('the sinks rows are exported to');
   addSinkResolve(sink, run);
   addSinkByHand(sink, run);
+  addSinkRename(sink, run);
   sink
     .command('list')
     .description('sinks, their state and destination')

@@ -11,6 +11,8 @@ import type { ByHand } from './report.ts';
 export function byHand(context: EngineContext, exporters: Exporters): ByHand {
   return {
     drop: async (request) => (await import('./drop.ts')).dropDataset(context, request),
+    rename: async (request) =>
+      (await import('./rename.ts')).renameOneSink(context, exporters, request),
     replay: async (request) => (await import('./replay.ts')).replay(context, exporters, request),
     skip: async (request) => (await import('./skip.ts')).skipRows(context, exporters, request),
   };

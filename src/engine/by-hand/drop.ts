@@ -21,7 +21,7 @@ import { SEQ_ZERO, toLineage } from '../../core/ids.ts';
 import type { DatasetName } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { keptProgress } from '../../../state/kept-progress.ts';
-import { openRegistry, registeredSinks } from '../../../state/registry.ts';
+import { instanceOf, openRegistry, registeredSinks } from '../../../state/registry.ts';
 import { currentSnapshot } from '../../../storage/iceberg/metadata.ts';
 import { dropTable, isDropped } from '../../../storage/iceberg/dropped.ts';
 import { dataDir } from '../../../storage/layout.ts';
@@ -98,7 +98,7 @@ async function neverSentOf(
   const found: NeverSent[] = [];
   for (const sink of await registeredSinks(openRegistry(fs, state, random))) {
     if (sink.datasets?.includes(dataset) === false) continue;
-    const key = { sink: sink.name, dataset, lineage };
+    const key = { sink: instanceOf(sink), dataset, lineage };
     const kept = await keptProgress(fs, state, key, random);
     // A record that cannot be read says nothing: as far as anybody knows nothing was sent.
     const after = kept.head?.watermark ?? SEQ_ZERO;

@@ -27,10 +27,11 @@
  */
 import { HypError } from '../../core/errors.ts';
 import { SEQ_ZERO, lineageShort, toLineage } from '../../core/ids.ts';
-import type { DatasetName, Lineage, Seq, SinkName } from '../../core/ids.ts';
+import type { DatasetName, Lineage, Seq } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { Unit } from '../../core/unit.ts';
 import { surveyFsSink } from '../../../sinks/fs.ts';
+import type { Sink } from '../../../sinks/sink.ts';
 import type { Survey, UnitFiles } from '../../../sinks/blob/survey.ts';
 import { keptProgress } from '../../../state/kept-progress.ts';
 import { knownLineages } from '../../../state/progress.ts';
@@ -66,9 +67,9 @@ export async function replay(
   const head = await table.load();
   if (head === undefined) throw unknownDataset(dataset);
   const { config, sink } = await exporters.byHand(request.sink);
-  const pieces = await piecesOf(context, sink.name, head, request);
+  const pieces = await piecesOf(context, sink, head, request);
   const { fs, observe } = context;
-  const survey = surveyFsSink({ name: sink.name, path: config.path, prefix: config.prefix, fs });
+  const survey = surveyFsSink({ ...config, instance: sink.instance, fs });
   const tally = new Tally();
   const assertOurs = async (): Promise<void> => {
     await exporters.byHand(request.sink);
@@ -83,7 +84,7 @@ export async function replay(
 /** The range in this lineage, and below where it began, in those it continues. */
 async function piecesOf(
   context: EngineContext,
-  sink: SinkName,
+  { name, instance: sink }: Sink,
   head: TableHead,
   { dataset, after, through }: ReplayRequest,
 ): Promise<Piece[]> {
@@ -94,7 +95,7 @@ async function piecesOf(
   if (UNSETTLED.has(parked?.why ?? '')) {
     throw new HypError(
       'E_PARKED',
-      `sink ${sink} is parked for ${dataset}: ${parked?.reason ?? ''}`,
+      `sink ${name} is parked for ${dataset}: ${parked?.reason ?? ''}`,
       {
         hint: `Nothing was sent. ${parked?.hint ?? ''}`,
       },
@@ -108,7 +109,7 @@ async function piecesOf(
   if (through > watermark) {
     throw new HypError(
       'E_RANGE',
-      `${sink} has delivered ${dataset} through seq ${watermark}, not through ${through}`,
+      `${name} has delivered ${dataset} through seq ${watermark}, not through ${through}`,
       { hint: 'Nothing was sent. Rows above that are sent by `hyp tick`; replay those below.' },
     );
   }

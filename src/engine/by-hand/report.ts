@@ -62,6 +62,20 @@ export interface SkipReport {
   readonly deliveredRows: bigint;
 }
 
+export interface RenameRequest {
+  readonly sink: SinkName;
+  readonly to: SinkName;
+}
+
+export interface RenameReport {
+  /** False: it was called so already. */
+  readonly changed: boolean;
+  /** What its records and its destination call it: its first name. */
+  readonly instance: SinkName;
+  /** Which of the names the configuration has. */
+  readonly configuredAs: 'old' | 'new' | 'neither';
+}
+
 export interface DropRequest {
   readonly dataset: DatasetName;
   /** Drop it although rows were never sent to a sink. */
@@ -104,6 +118,13 @@ export interface ByHand {
    * E_CORRUPT, E_UNAVAILABLE, E_CONFLICT.
    */
   skip(request: SkipRequest): Promise<SkipReport>;
+  /**
+   * Gives a registered sink another name. Its records and its destination stay as they are; whoever
+   * runs under the old name is refused from its next step on. Durable when it resolves; idempotent.
+   * Throws E_USAGE for a sink that is not registered, E_REFUSED for a name that is taken or that is
+   * configured for another destination, E_CONFLICT, E_CORRUPT.
+   */
+  rename(request: RenameRequest): Promise<RenameReport>;
   /**
    * Flushes a dataset, then drops its table; destinations keep what they have. Rows appended later
    * begin a new dataset of that name, with another lineage, which the sinks take up by themselves.

@@ -82,7 +82,7 @@ export async function skipRows(
     });
   }
   const { config, sink } = await exporters.byHand(request.sink);
-  const skipping = { context, config, sink, owner: exporters.ownerOf(request.sink), request };
+  const skipping = { context, config, sink, owner: exporters.ownerOf(sink), request };
   let from: Seq | undefined;
   let skippedRows = 0n;
   let deliveredRows = 0n;
@@ -93,7 +93,7 @@ export async function skipRows(
     from ??= progress.watermark;
     const action = skipAction(progress, through);
     if (dryRun) return planned(progress, through);
-    if (action === 'parked') throw parked(progress);
+    if (action === 'parked') throw parked(sink, progress);
     if (action === 'done') {
       const { watermark } = progress;
       return { dryRun, from, watermark, skippedRows, deliveredRows };
@@ -134,8 +134,8 @@ function planned({ watermark, open }: Progress, through: Seq): SkipReport {
   return { dryRun: true, from: watermark, watermark, skippedRows, deliveredRows };
 }
 
-function parked({ sink, dataset, parked: why }: Progress): HypError {
-  return new HypError('E_PARKED', `sink ${sink} is parked for ${dataset}: ${why?.reason ?? ''}`, {
+function parked({ name }: Sink, { dataset, parked: why }: Progress): HypError {
+  return new HypError('E_PARKED', `sink ${name} is parked for ${dataset}: ${why?.reason ?? ''}`, {
     hint: `Nothing was skipped. ${why?.hint ?? ''}`,
   });
 }

@@ -274,7 +274,8 @@ export class Exporter {
     waitMs: number,
     done: { units: number; rows: number } = { units: 0, rows: 0 },
   ): Step<ExportReport> {
-    const { sink, dataset, watermark } = progress;
+    const { dataset, watermark } = progress;
+    const sink = this.#sink.name;
     const report = { sink, dataset, watermark, ...done, ...this.stateOf(progress) };
     return { report, waitMs };
   }

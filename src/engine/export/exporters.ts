@@ -1,6 +1,7 @@
 /**
  * Owns: the configured sinks of a store: making them, registering them durably and claiming their
- * destinations before their first step.
+ * destinations before their first step. What a sink is called in records and at its destination is
+ * said by the registry; once a name is registered, that never changes.
  * llp/0008
  */
 import { HypError, isHypError, problemText } from '../../core/errors.ts';
@@ -9,6 +10,8 @@ import type { HypConfig, SinkConfig } from '../../config/config.ts';
 import { createFsSink } from '../../../sinks/fs.ts';
 import type { Sink } from '../../../sinks/sink.ts';
 import {
+  heirOf,
+  instanceOf,
   openRegistry,
   registerSink,
   registryEntry,
@@ -23,8 +26,8 @@ import { Exporter } from './exporter.ts';
 
 interface Configured {
   readonly config: SinkConfig;
-  readonly sink: Sink;
-  readonly exporter: Exporter;
+  sink: Sink;
+  exporter: Exporter;
   ready: boolean;
   /** What the destination said to the last claim, while it is not ready. */
   refused: unknown;
@@ -54,6 +57,12 @@ function forgotten(name: SinkName): HypError {
   });
 }
 
+function renamed(name: SinkName, to: SinkName): HypError {
+  return new HypError('E_PARKED', `sink ${name} is called ${to} now`, {
+    hint: `Nothing was sent. Write ${to} instead of ${name} in hyp.yaml and restart; a new sink needs a name that no other ever had.`,
+  });
+}
+
 export class Exporters {
   readonly #context: EngineContext;
   readonly #storeId: string;
@@ -65,40 +74,52 @@ export class Exporters {
     this.#storeId = storeId;
     this.#registry = openRegistry(context.fs, context.state, context.random);
     for (const each of config.sinks) {
-      const { fs, random } = context;
-      const sink = createFsSink({
-        name: each.name,
-        path: each.path,
-        prefix: each.prefix,
-        fs,
-        random,
-      });
-      const exporter = new Exporter(context, each, { sink, owner: this.ownerOf(each.name) });
-      this.#sinks.set(each.name, {
-        config: each,
-        sink,
-        exporter,
-        ready: false,
-        refused: undefined,
-      });
+      const made = this.#made(each, each.name);
+      this.#sinks.set(each.name, { config: each, ...made, ready: false, refused: undefined });
     }
   }
 
+  #made(config: SinkConfig, instance: SinkName): Pick<Configured, 'sink' | 'exporter'> {
+    const { fs, random } = this.#context;
+    const { name, path, prefix } = config;
+    const sink = createFsSink({ name, instance, path, prefix, fs, random });
+    const exporter = new Exporter(this.#context, config, { sink, owner: this.ownerOf(sink) });
+    return { sink, exporter };
+  }
+
   /** How a sink of this store is called at its destination. */
-  ownerOf(name: SinkName): string {
-    return `${this.#storeId}/${name}`;
+  ownerOf({ instance }: Pick<Sink, 'instance'>): string {
+    return `${this.#storeId}/${instance}`;
   }
 
   names(): readonly SinkName[] {
     return [...this.#sinks.keys()];
   }
 
-  all(): readonly {
-    readonly config: SinkConfig;
-    readonly sink: Sink;
-    readonly exporter: Exporter;
-  }[] {
+  /** For whoever looks. Of a registry that cannot be read each sink has its own name. */
+  async all(): Promise<
+    readonly {
+      readonly config: SinkConfig;
+      readonly sink: Sink;
+      readonly exporter: Exporter;
+    }[]
+  > {
+    // Damage is told by who asks for a sink's refusal, and stops every step.
+    const sinks = (await this.#registry.load().catch(() => undefined))?.value ?? [];
+    for (const configured of this.#sinks.values()) {
+      this.#adopt(
+        configured,
+        sinks.find(({ name }) => name === configured.config.name),
+      );
+    }
     return [...this.#sinks.values()];
+  }
+
+  /** The sink as its records and its destination know it. */
+  #adopt(configured: Configured, entry: RegisteredSink | undefined): void {
+    if (entry === undefined || instanceOf(entry) === configured.sink.instance) return;
+    Object.assign(configured, this.#made(configured.config, instanceOf(entry)));
+    configured.ready = false;
   }
 
   /** One export step of a sink, which takes no part in datasets its filter leaves out. */
@@ -109,16 +130,18 @@ export class Exporters {
   ): Promise<Step<ExportReport>> {
     const configured = this.#sinks.get(name);
     if (configured === undefined) throw new HypError('E_CONFIG', `no sink ${name}`);
-    const { config, exporter } = configured;
+    const { config } = configured;
     if (config.datasets !== undefined && !config.datasets.includes(dataset)) {
       return { report: undefined, waitMs: Number.POSITIVE_INFINITY };
     }
-    const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
-    if (gate === 'paused') return exporter.paused(dataset);
-    if (gate === 'forgotten') throw forgotten(name);
+    const entry = await registryEntry(this.#registry, name);
+    this.#adopt(configured, entry);
+    const gate = sinkGate(entry, configured.ready);
+    if (gate === 'paused') return configured.exporter.paused(dataset);
+    if (gate === 'forgotten') throw await this.#gone(name);
     await this.#makeReady(configured);
     try {
-      return await exporter.step(dataset, options);
+      return await configured.exporter.step(dataset, options);
     } catch (error) {
       // The destination is another one by now: it has to be claimed again, and shows as refused.
       if (isHypError(error, 'E_PARKED'))
@@ -146,7 +169,7 @@ export class Exporters {
       });
     }
     const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
-    if (gate === 'forgotten') throw forgotten(name);
+    if (gate === 'forgotten') throw await this.#gone(name);
     await this.#makeReady(configured);
     return configured;
   }
@@ -171,7 +194,7 @@ export class Exporters {
     if (configured === undefined) return undefined;
     if (configured.ready) {
       const gate = sinkGate(await registryEntry(this.#registry, name), true);
-      return gate === 'forgotten' ? problemText(forgotten(name)) : undefined;
+      return gate === 'forgotten' ? problemText(await this.#gone(name)) : undefined;
     }
     const entry = this.#entry(configured);
     const sinks = await registeredSinks(this.#registry);
@@ -192,19 +215,27 @@ export class Exporters {
   /** Registered before its first tick, and alone at its destination (DESIGN §9). */
   async #makeReady(configured: Configured): Promise<void> {
     if (configured.ready) return;
-    const { sink } = configured;
-    const entry = this.#entry(configured);
-    const refused = this.#refused(entry, await registerSink(this.#registry, entry));
+    const wanted = this.#entry(configured);
+    const refused = this.#refused(wanted, await registerSink(this.#registry, wanted));
     if (refused !== undefined) throw refused;
+    // Asked behind the registration: it may have been renamed to this name a moment ago.
+    this.#adopt(configured, await registryEntry(this.#registry, wanted.name));
+    const { sink } = configured;
     try {
       const { fs, state } = this.#context;
-      const known = (await hasExported(fs, state, sink.name)) ? 'known' : undefined;
-      await sink.claim(this.ownerOf(sink.name), known);
+      const known = (await hasExported(fs, state, sink.instance)) ? 'known' : undefined;
+      await sink.claim(this.ownerOf(sink), known);
     } catch (error) {
       configured.refused = error;
       throw error;
     }
     configured.ready = true;
+  }
+
+  /** Why a sink that this process has delivered for is not there by its name any more. */
+  async #gone(name: SinkName): Promise<HypError> {
+    const heir = heirOf((await this.#registry.load())?.value ?? [], name);
+    return heir === undefined ? forgotten(name) : renamed(name, heir.name);
   }
 
   #refused(sink: RegisteredSink, answer: Registration): HypError | undefined {
@@ -217,11 +248,12 @@ export class Exporters {
         },
       );
     }
+    if (answer.kind === 'renamed') return renamed(sink.name, answer.to);
     if (answer.kind === 'destination-taken') {
       const { by } = answer;
       const hint = this.#sinks.has(by)
         ? 'Give each sink a path or prefix of its own. Nothing was sent.'
-        : `The config no longer has ${by}: put that name back, or choose another path. Nothing was sent.`;
+        : `The config no longer has ${by}: put that name back, choose another path, or, if it is the same sink, \`hyp sink rename ${by} ${sink.name}\`. Nothing was sent.`;
       return new HypError('E_CONFIG', `sinks ${sink.name} and ${by} share one destination`, {
         hint,
       });

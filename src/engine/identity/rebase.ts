@@ -15,7 +15,7 @@
  */
 import { HypError } from '../../core/errors.ts';
 import { SEQ_ZERO, toLineage } from '../../core/ids.ts';
-import type { Lineage, Seq } from '../../core/ids.ts';
+import type { Lineage, Seq, SinkName } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { beginProgress, openProgress, park, progressNumbers } from '../../../state/progress.ts';
 import type { Progress, ProgressKey } from '../../../state/progress.ts';
@@ -60,13 +60,14 @@ export async function startOf(
     branch = await branchOf(source, progress);
     ends = true;
   }
-  if (!branch.forked && branch.at < progress.watermark) throw missing(progress, branch.at);
+  if (!branch.forked && branch.at < progress.watermark)
+    throw missing(source.sink.name, progress, branch.at);
   if (branch.last !== undefined && ends) await closeUnit(source, branch.last, branch.at);
   const chain = await digestOfRange(source, SEQ_ZERO, branch.at);
   return { key, watermark: branch.at, chain };
 }
 
-function missing({ sink, dataset, watermark }: Progress, at: Seq): HypError {
+function missing(sink: SinkName, { dataset, watermark }: Progress, at: Seq): HypError {
   return new HypError(
     'E_PARKED',
     `the destination of ${sink} has no manifest after seq ${at} of ${dataset}, but rows were exported through ${watermark}`,

@@ -82,7 +82,7 @@ export async function recoverProgress(
   const receipts = start.receipt !== undefined;
   const label = recoveryOf({ exportedBefore, receipts, atDestination: walk.found });
   const sinceMs = clock.nowMs();
-  const why = whyParked(label, walk, key);
+  const why = whyParked(label, walk, { sink: source.sink.name, dataset: key.dataset });
   const parked = why === undefined ? undefined : { ...why, why: label, sinceMs };
   const progress = parked === undefined ? walk.progress : park(walk.progress, parked);
   const number = 1 + Math.max(mark, ...numbers);
@@ -93,7 +93,12 @@ export async function recoverProgress(
     type: 'decision',
     action: 'progress rebuilt',
     level: 'warn',
-    facts: { sink: key.sink, dataset: key.dataset, label, watermark: `${progress.watermark}` },
+    facts: {
+      sink: source.sink.name,
+      dataset: key.dataset,
+      label,
+      watermark: `${progress.watermark}`,
+    },
   });
   return { label, record, head: linked.kind === 'linked' ? linked.head : undefined };
 }
@@ -167,7 +172,7 @@ export async function isOurs(source: UnitSource, progress: Progress, unit: Unit)
 function whyParked(
   label: RecoveryLabel,
   walk: Walk,
-  key: ProgressKey,
+  key: Pick<ProgressKey, 'sink' | 'dataset'>,
 ): { readonly reason: string; readonly hint: string } | undefined {
   const resolve = `hyp sink resolve ${key.sink}`;
   const lost = `the progress of ${key.sink} for ${key.dataset} is lost`;

@@ -19,6 +19,7 @@
 import { HypError, isHypError } from '../../core/errors.ts';
 import { toLineage } from '../../core/ids.ts';
 import type { DatasetName, SinkName } from '../../core/ids.ts';
+import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
 import type { Sink } from '../../../sinks/sink.ts';
 import { beginProgress, exportedNames, openProgress, unpark } from '../../../state/progress.ts';
@@ -66,14 +67,14 @@ export async function resolveSink(
   exporters: Exporters,
   { name, choice, datasets }: Resolve,
 ): Promise<Resolution[]> {
-  const configured = exporters.all().find(({ sink }) => sink.name === name);
+  const configured = (await exporters.all()).find(({ sink }) => sink.name === name);
   if (configured === undefined) {
     throw new HypError('E_USAGE', `no sink ${name} in the configuration`, {
       hint: 'Run `hyp sink list`.',
     });
   }
   const { sink } = configured;
-  const owner = exporters.ownerOf(name);
+  const owner = exporters.ownerOf(sink);
   const parked: Parked[] = [];
   for (const dataset of datasets) {
     const found = await findParked(context, sink, { owner, dataset });
@@ -101,7 +102,7 @@ async function findParked(
   if (head === undefined) return undefined;
   const { fs, state, random } = context;
   const lineage = toLineage(head.value.hyp.lineage);
-  const key = { sink: sink.name, dataset: at.dataset, lineage };
+  const key = { sink: sink.instance, dataset: at.dataset, lineage };
   const record = await openProgress(fs, state, key, random);
   const base = await record.load();
   if (base === undefined) return undefined;
@@ -156,17 +157,22 @@ async function settleFork(
   const { dataset, lineage: from } = key;
   const table = context.table(dataset);
   const sinks = await exporters.readyFor(dataset);
-  for (const sink of sinks) await fence(context, { ...key, sink: sink.name });
+  for (const sink of sinks) await fence(context, { ...key, sink: sink.instance });
   const starts: Start[] = [];
   for (const sink of sinks) {
     const head = await table.load();
     if (head === undefined) return [];
     const source = { table, head, sink, observe: context.observe };
-    const owner = exporters.ownerOf(sink.name);
-    starts.push(await startOf(context, { source, owner }, { ...key, sink: sink.name }, choice));
+    const owner = exporters.ownerOf(sink);
+    const own = { ...key, sink: sink.instance };
+    starts.push(await startOf(context, { source, owner }, own, choice));
   }
   const lineage = await rebase(context, table, { from, starts }, (metadata) => metadata);
-  return starts.map(({ key: { sink }, watermark }) => ({ sink, dataset, watermark, lineage }));
+  return sinks.map(({ name: sink, instance }) => {
+    const start = starts.find(({ key: of }) => of.sink === instance);
+    const { watermark } = defined(start, 'each sink has a start');
+    return { sink, dataset, watermark, lineage };
+  });
 }
 
 async function settleDelivered(context: EngineContext, parked: Parked): Promise<Resolution> {
@@ -206,13 +212,17 @@ async function settleAgain(context: EngineContext, parked: Parked): Promise<Reso
   await sink.claim(owner);
   const progress = beginProgress(key);
   await startRecord(context, key, progress, true);
-  return { ...key, watermark: progress.watermark };
+  return { ...key, sink: sink.name, watermark: progress.watermark };
 }
 
-async function goOn({ record, base, key }: Parked, next: Progress): Promise<Resolution> {
+async function goOn({ record, base, key, sink }: Parked, next: Progress): Promise<Resolution> {
   const linked = await record.append(base, next);
-  if (linked.kind === 'linked') return { ...key, watermark: next.watermark };
-  throw new HypError('E_CONFLICT', `${key.sink} and ${key.dataset} were settled by somebody else`, {
-    hint: 'Run `hyp status`.',
-  });
+  if (linked.kind === 'linked') return { ...key, sink: sink.name, watermark: next.watermark };
+  throw new HypError(
+    'E_CONFLICT',
+    `${sink.name} and ${key.dataset} were settled by somebody else`,
+    {
+      hint: 'Run `hyp status`.',
+    },
+  );
 }

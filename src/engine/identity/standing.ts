@@ -91,7 +91,7 @@ export class Standing {
     const head = await table.load();
     if (head === undefined) return undefined;
     const { fs, state, random } = this.#context;
-    const key = { sink: this.#sink.name, dataset, lineage: toLineage(head.value.hyp.lineage) };
+    const key = { sink: this.#sink.instance, dataset, lineage: toLineage(head.value.hyp.lineage) };
     const number = (await progressNumbers(fs, state, key)).at(-1) ?? 1;
     const name = `${dataset}/${key.lineage}/${number}`;
     let record = this.#records.get(name);
@@ -197,13 +197,13 @@ export class Standing {
     reason: string,
   ): Promise<Omit<Parked, 'sinceMs'> | undefined> {
     if (head === 'continues' && destination === 'agrees') return undefined;
-    const { source, progress } = work;
+    const { source } = work;
     const directory = await directoryEvidence(this.#context, source.table, source.head);
     const { identity, parks } = identityOf(directory, head, destination);
     if (!parks) return undefined;
     return {
       reason: `${identity}: ${reason}`,
-      hint: hintFor(identity, progress.sink),
+      hint: hintFor(identity, source.sink.name),
       why: identity,
     };
   }
@@ -228,7 +228,8 @@ function isBehind({ progress, source }: Work): boolean {
 }
 
 function headReason({ progress, source }: Work, head: HeadEvidence): string {
-  const { dataset, sink, watermark, open, lineage } = progress;
+  const { dataset, watermark, open, lineage } = progress;
+  const sink = source.sink.name;
   const { maxSeq } = source.head.value.hyp;
   switch (head) {
     case 'went back':

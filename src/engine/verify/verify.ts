@@ -40,6 +40,8 @@ const STARTS_KEPT = 64;
 interface Look {
   readonly context: EngineContext;
   readonly sink: SinkName;
+  /** What its records call it. */
+  readonly instance: SinkName;
   readonly survey: Survey;
   readonly deep: boolean;
   readonly findings: Findings;
@@ -69,7 +71,7 @@ export async function verifySinks(
   options: VerifyOptions,
 ): Promise<VerifyReport> {
   const deep = options.deep === true;
-  const all = exporters.all();
+  const all = await exporters.all();
   const chosen = all.filter(({ sink }) => options.sink === undefined || sink.name === options.sink);
   if (chosen.length === 0 && options.sink !== undefined) {
     throw new HypError('E_USAGE', `no sink ${options.sink} in the configuration`, {
@@ -79,15 +81,22 @@ export async function verifySinks(
   const sinks: SinkVerification[] = [];
   for (const { config, sink } of chosen) {
     const { fs } = context;
-    const survey = surveyFsSink({ name: sink.name, path: config.path, prefix: config.prefix, fs });
+    const survey = surveyFsSink({ ...config, instance: sink.instance, fs });
     const findings = new Findings();
-    const look: Look = { context, sink: sink.name, survey, deep, findings };
+    const look: Look = {
+      context,
+      sink: sink.name,
+      instance: sink.instance,
+      survey,
+      deep,
+      findings,
+    };
     const own = tables.filter((name) => config.datasets?.includes(name) ?? true);
     const datasets: DatasetVerification[] = [];
     await verifyRegistration(look, exporters);
     for (const name of await datasetsOf(look, own))
       datasets.push(...(await verifyDataset(look, name)));
-    await verifyOwner(look, exporters.ownerOf(sink.name), datasets);
+    await verifyOwner(look, exporters.ownerOf(sink), datasets);
     const { list, found, counted } = findings;
     const { destination } = sink;
     sinks.push({ sink: sink.name, destination, datasets, findings: list, found, counted });
@@ -97,9 +106,9 @@ export async function verifySinks(
 
 /** Datasets with rows here, a record of this sink, or a directory at its destination. */
 async function datasetsOf(look: Look, own: readonly DatasetName[]): Promise<DatasetName[]> {
-  const { context, sink, survey, findings } = look;
+  const { context, instance, survey, findings } = look;
   const names = new Set<DatasetName>(own);
-  for (const name of await progressDatasets(context.fs, context.state, sink)) {
+  for (const name of await progressDatasets(context.fs, context.state, instance)) {
     if (isDatasetName(name)) names.add(name);
   }
   for (const { name, directory } of await survey.names()) {
@@ -167,7 +176,7 @@ async function verifyDataset(look: Look, dataset: DatasetName): Promise<DatasetV
 
 /** One walk for each lineage we know, by the short name it has at the destination. */
 async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string, Walk>> {
-  const { context, sink, findings } = look;
+  const { context, instance, findings } = look;
   const where = `table ${dataset}`;
   const head = await context
     .table(dataset)
@@ -178,7 +187,7 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
       return undefined;
     });
   const current = head && toLineage(head.value.hyp.lineage);
-  const known = await knownLineages(context.fs, context.state, sink, dataset);
+  const known = await knownLineages(context.fs, context.state, instance, dataset);
   const walks = new Map<string, Walk>();
   for (const lineage of new Set([...(current === undefined ? [] : [current]), ...known])) {
     const kept = await readKept(look, dataset, lineage);
@@ -201,8 +210,8 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
 }
 
 async function readKept(look: Look, dataset: DatasetName, lineage: Lineage): Promise<KeptProgress> {
-  const { context, sink } = look;
-  return keptProgress(context.fs, context.state, { sink, dataset, lineage }, context.random);
+  const { fs, state, random } = look.context;
+  return keptProgress(fs, state, { sink: look.instance, dataset, lineage }, random);
 }
 
 function tellKept({ sink, findings }: Look, dataset: DatasetName, kept: KeptProgress): void {

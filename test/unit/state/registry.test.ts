@@ -11,7 +11,13 @@ import {
   stagingDir,
 } from '../../../state/layout.ts';
 import { changeSink } from '../../../state/registry-change.ts';
-import { openRegistry, registerSink, registeredSinks } from '../../../state/registry.ts';
+import { renameAction, renamedSink } from '../../../state/registry-rename.ts';
+import {
+  openRegistry,
+  registerSink,
+  registeredSinks,
+  registration,
+} from '../../../state/registry.ts';
 import type { RegisteredSink } from '../../../state/registry.ts';
 import { everyPause } from '../../support/fault-fs.ts';
 import { LOSE_ALL, MemoryFs } from '../../support/memory-fs.ts';
@@ -145,5 +151,50 @@ describe('the layout of state', () => {
     disk.crash(LOSE_ALL);
     const places = ['leases', 'progress', 'receipts', 'sinks', 'staging'];
     expect(await disk.readdir('/store/state')).toEqual(places);
+  });
+});
+
+describe('a sink with another name', () => {
+  const [cold, third] = [toSinkName('cold'), toSinkName('third')];
+  const renamed = renamedSink(archive, cold);
+
+  it('keeps its first name as its instance, and every name it had', () => {
+    expect(renamed).toMatchObject({ name: cold, instance: 'archive', formerly: ['archive'] });
+    const again = renamedSink(renamed, third);
+    expect(again).toMatchObject({ instance: 'archive', formerly: ['archive', 'cold'] });
+    const back = renamedSink(again, archive.name);
+    expect(back).toMatchObject({
+      name: 'archive',
+      instance: 'archive',
+      formerly: ['cold', 'third'],
+    });
+  });
+
+  it('is one only if no other sink has or had that name', () => {
+    const label = (from: typeof cold, to: typeof cold) =>
+      renameAction([renamed, lake], from, to).label;
+    expect(label(cold, third)).toBe('go');
+    expect(label(cold, archive.name)).toBe('go');
+    expect(label(archive.name, cold)).toBe('done');
+    expect(label(cold, lake.name)).toBe('taken');
+    expect(label(lake.name, archive.name)).toBe('taken');
+    expect(label(cold, cold)).toBe('taken');
+    expect(renameAction([renamed, lake], archive.name, third)).toEqual({
+      label: 'unknown',
+      heir: cold,
+    });
+    expect(renameAction([{ ...archive, forgottenSinceMs: 1 }], archive.name, cold)).toEqual({
+      label: 'unknown',
+      heir: undefined,
+    });
+  });
+
+  it('is not registered by a name it had, and keeps its names when it is registered again', async () => {
+    expect(registration([renamed], archive)).toEqual({ kind: 'renamed', to: cold });
+    const record = open(await newStore());
+    await record.append(undefined, [renamed]);
+    const { instance, formerly, ...configured } = { ...renamed, datasets: undefined };
+    await registerSink(record, configured);
+    expect(await registeredSinks(record)).toEqual([{ ...configured, instance, formerly }]);
   });
 });
