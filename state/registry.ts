@@ -33,6 +33,8 @@ export interface RegisteredSink {
   readonly forgottenSinceMs?: number | undefined;
   /** Its first name, by which its records and its destination know it; undefined: `name`. */
   readonly instance?: SinkName | undefined;
+  /** Where a person is moving it: nobody sends anything meanwhile; undefined: nowhere. */
+  readonly movingTo?: string | undefined;
   /** Names it had before, oldest first: no other sink gets them. */
   readonly formerly?: readonly SinkName[] | undefined;
 }
@@ -45,6 +47,8 @@ export type Registration =
   | { readonly kind: 'registered' }
   /** Nothing was written: a person moves the sink or puts the old destination back. */
   | { readonly kind: 'destination-changed'; readonly from: string; readonly to: string }
+  /** Nothing was written: a command that moves it is under way, or was stopped. */
+  | { readonly kind: 'moving'; readonly to: string }
   /** Nothing was written: a sink that is called `to` by now has, or had, this name. */
   | { readonly kind: 'renamed'; readonly to: SinkName }
   /** Nothing was written: sink `by` delivers there. */
@@ -60,6 +64,7 @@ const registryJson = z.array(
     pausedSinceMs: z.number().optional(),
     forgottenSinceMs: z.number().optional(),
     instance: z.string().transform(toSinkName).optional(),
+    movingTo: z.string().optional(),
     formerly: z.array(z.string().transform(toSinkName)).optional(),
   }),
 );
@@ -135,6 +140,9 @@ export function registration(sinks: Registry, sink: RegisteredSink): Registratio
   const heir = heirOf(sinks, sink.name);
   if (heir !== undefined) return { kind: 'renamed', to: heir.name };
   const known = sinks.find((other) => other.name === sink.name);
+  if (known?.movingTo !== undefined && isHolding(known)) {
+    return { kind: 'moving', to: known.movingTo };
+  }
   if (known !== undefined && known.destination !== sink.destination) {
     return { kind: 'destination-changed', from: known.destination, to: sink.destination };
   }

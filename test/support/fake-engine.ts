@@ -53,6 +53,7 @@ export function fakeEngine(
       replay: unexpected('replay'),
       skip: unexpected('skip'),
       rename: unexpected('rename'),
+      move: unexpected('move'),
       drop: unexpected('drop'),
     },
     backup: unexpected('backup'),

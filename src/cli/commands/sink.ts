@@ -12,6 +12,7 @@ import { manual } from '../help.ts';
 import { plural, table } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 import { addSinkByHand } from './sink-by-hand.ts';
+import { addSinkMove } from './sink-move.ts';
 import { addSinkRename } from './sink-rename.ts';
 import { addSinkResolve } from './sink-resolve.ts';
 
@@ -116,6 +117,7 @@ export function addSink(program: Command, run: Run): void {
   addSinkResolve(sink, run);
   addSinkByHand(sink, run);
   addSinkRename(sink, run);
+  addSinkMove(sink, run);
   sink
     .command('list')
     .description('sinks, their state and destination')

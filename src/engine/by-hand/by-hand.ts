@@ -11,6 +11,7 @@ import type { ByHand } from './report.ts';
 export function byHand(context: EngineContext, exporters: Exporters): ByHand {
   return {
     drop: async (request) => (await import('./drop.ts')).dropDataset(context, request),
+    move: async (request) => (await import('./move.ts')).moveOneSink(context, exporters, request),
     rename: async (request) =>
       (await import('./rename.ts')).renameOneSink(context, exporters, request),
     replay: async (request) => (await import('./replay.ts')).replay(context, exporters, request),

@@ -76,6 +76,26 @@ export interface RenameReport {
   readonly configuredAs: 'old' | 'new' | 'neither';
 }
 
+export interface MoveRequest {
+  readonly sink: SinkName;
+  /** Only says what is found at the configured destination. */
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface MoveReport {
+  readonly name: SinkName;
+  /** The registered destination before, and the configured one. */
+  readonly from: string;
+  readonly to: string;
+  /** here: nothing to move · stay: a move that was begun is given up · ask: it was, or would be, moved. */
+  readonly label: 'here' | 'stay' | 'ask';
+  readonly dryRun: boolean;
+  /** Why the configured destination is not what was delivered; empty: it is. */
+  readonly reasons: readonly string[];
+  /** Objects that manifests there name and that are gone, as far as verify tells them. */
+  readonly missing: number;
+}
+
 export interface DropRequest {
   readonly dataset: DatasetName;
   /** Drop it although rows were never sent to a sink. */
@@ -125,6 +145,14 @@ export interface ByHand {
    * configured for another destination, E_CONFLICT, E_CORRUPT.
    */
   rename(request: RenameRequest): Promise<RenameReport>;
+  /**
+   * Registers a sink for the destination it is configured for, once plans, manifests and owner file
+   * there prove to be those of its records. With the registered destination configured, gives up a
+   * move that was stopped. Durable when it resolves; after a crash the sink waits until it is repeated.
+   * Throws E_USAGE, E_REFUSED when the place is not what was delivered, E_CONFLICT, E_UNAVAILABLE,
+   * E_CORRUPT.
+   */
+  move(request: MoveRequest): Promise<MoveReport>;
   /**
    * Flushes a dataset, then drops its table; destinations keep what they have. Rows appended later
    * begin a new dataset of that name, with another lineage, which the sinks take up by themselves.

@@ -60,6 +60,8 @@ interface Skipping {
   readonly sink: Sink;
   readonly owner: string;
   readonly request: SkipRequest;
+  /** Throws when the sink is not this process's to deliver to any more. */
+  readonly assertOurs: () => Promise<void>;
 }
 
 /**
@@ -82,7 +84,11 @@ export async function skipRows(
     });
   }
   const { config, sink } = await exporters.byHand(request.sink);
-  const skipping = { context, config, sink, owner: exporters.ownerOf(sink), request };
+  const assertOurs = async (): Promise<void> => {
+    await exporters.byHand(request.sink);
+  };
+  const owner = exporters.ownerOf(sink);
+  const skipping = { context, config, sink, owner, request, assertOurs };
   let from: Seq | undefined;
   let skippedRows = 0n;
   let deliveredRows = 0n;
@@ -158,6 +164,7 @@ async function finish(skipping: Skipping, work: Work): Promise<Unit | undefined>
   const { record, base, source, progress } = work;
   if (base === undefined) return undefined;
   await sink.stands(owner, progress.receipt);
+  await skipping.assertOurs();
   const outcome = await runUnit(source, record, base);
   if (outcome.kind === 'conflict') return undefined;
   if (outcome.kind !== 'delivered') throw stopped(progress, outcome.reason, outcome.kind);

@@ -47,16 +47,23 @@ export class Exporter {
   readonly #config: SinkConfig;
   readonly #sink: Sink;
   readonly #owner: string;
+  /** Asked between an intent and its unit (by-hand/move). E_PARKED when it is not ours to run. */
+  readonly #assertHere: () => Promise<void>;
   readonly #standing: Standing;
   readonly #fresh = new Map<DatasetName, FreshUnit>();
   readonly #retries = new Map<DatasetName, Retry>();
   readonly #oldest = new Map<DatasetName, { readonly watermark: Seq; readonly atMs: number }>();
 
-  constructor(context: EngineContext, config: SinkConfig, at: { sink: Sink; owner: string }) {
+  constructor(
+    context: EngineContext,
+    config: SinkConfig,
+    at: { sink: Sink; owner: string; assertHere: () => Promise<void> },
+  ) {
     this.#context = context;
     this.#config = config;
     this.#sink = at.sink;
     this.#owner = at.owner;
+    this.#assertHere = at.assertHere;
     this.#standing = new Standing(context, at.sink);
   }
 
@@ -141,6 +148,7 @@ export class Exporter {
       await this.#sink.stands(this.#owner, progress.receipt);
     }
     const open = defined(base, 'an open unit is in a record');
+    await this.#assertHere();
     const outcome = await runUnit(work.source, record, open, this.#takeFresh(progress.dataset));
     switch (outcome.kind) {
       case 'delivered':

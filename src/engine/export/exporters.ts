@@ -83,7 +83,11 @@ export class Exporters {
     const { fs, random } = this.#context;
     const { name, path, prefix } = config;
     const sink = createFsSink({ name, instance, path, prefix, fs, random });
-    const exporter = new Exporter(this.#context, config, { sink, owner: this.ownerOf(sink) });
+    const exporter = new Exporter(this.#context, config, {
+      sink,
+      owner: this.ownerOf(sink),
+      assertHere: () => this.#assertHere(name),
+    });
     return { sink, exporter };
   }
 
@@ -139,6 +143,7 @@ export class Exporters {
     const gate = sinkGate(entry, configured.ready);
     if (gate === 'paused') return configured.exporter.paused(dataset);
     if (gate === 'forgotten') throw await this.#gone(name);
+    await this.#assertHere(name);
     await this.#makeReady(configured);
     try {
       return await configured.exporter.step(dataset, options);
@@ -170,6 +175,7 @@ export class Exporters {
     }
     const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
     if (gate === 'forgotten') throw await this.#gone(name);
+    await this.#assertHere(name);
     await this.#makeReady(configured);
     return configured;
   }
@@ -179,6 +185,7 @@ export class Exporters {
     const ready: Sink[] = [];
     for (const configured of this.#sinks.values()) {
       if (configured.config.datasets?.includes(dataset) === false) continue;
+      await this.#assertHere(configured.config.name);
       await this.#makeReady(configured);
       ready.push(configured.sink);
     }
@@ -232,6 +239,20 @@ export class Exporters {
     configured.ready = true;
   }
 
+  /** A destination that is registered no more, or is being moved, gets nothing. One listing. */
+  async #assertHere(name: SinkName): Promise<void> {
+    const configured = this.#sinks.get(name);
+    const entry = await registryEntry(this.#registry, name);
+    if (configured === undefined || entry === undefined) return;
+    const { destination } = configured.sink;
+    if (entry.destination === destination && entry.movingTo === undefined) return;
+    const refused = this.#refused(entry, registration([entry], { ...entry, destination }));
+    if (refused === undefined) return;
+    // Status shows it from now on, and what the registry says counts again.
+    Object.assign(configured, { ready: false, refused: undefined });
+    throw refused;
+  }
+
   /** Why a sink that this process has delivered for is not there by its name any more. */
   async #gone(name: SinkName): Promise<HypError> {
     const heir = heirOf((await this.#registry.load())?.value ?? [], name);
@@ -244,9 +265,14 @@ export class Exporters {
         'E_PARKED',
         `sink ${sink.name} was registered for ${answer.from}, the config says ${answer.to}`,
         {
-          hint: 'Nothing was sent. Put the old path back, or give the new destination a new name.',
+          hint: `Nothing was sent. Put the old path back; \`hyp sink move ${sink.name}\`, if you moved its files; or give the new destination a new name.`,
         },
       );
+    }
+    if (answer.kind === 'moving') {
+      return new HypError('E_PARKED', `sink ${sink.name} is being moved to ${answer.to}`, {
+        hint: `Nothing is sent meanwhile. If the command was stopped, run \`hyp sink move ${sink.name} --moved\` again, or put the old path back into hyp.yaml and run \`hyp sink move ${sink.name}\`.`,
+      });
     }
     if (answer.kind === 'renamed') return renamed(sink.name, answer.to);
     if (answer.kind === 'destination-taken') {

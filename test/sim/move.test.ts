@@ -1,0 +1,355 @@
+/**
+ * `hyp sink move`: a sink goes on where its files were moved to, once that place proves to be the old
+ * one; whoever slept sends nothing that the new place has not. llp/0022
+ */
+import { describe, expect, test } from 'vitest';
+import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
+import type { Engine } from '../../src/engine/api.ts';
+import { placeOf } from '../../src/engine/by-hand/move.ts';
+import { everyPause } from '../support/fault-fs.ts';
+import { copyTree, removeTree } from '../support/trees.ts';
+import { OUT, World, dies, everybodyLives, exportedRows, objectKeys } from '../support/world.ts';
+
+const SINK = toSinkName('archive');
+const DATASET = toDatasetName('events');
+const PLACE = '/home/elsewhere';
+/** One place in so many is tried, of both sides in turn. */
+const STRIDE = 13;
+
+type Open = Parameters<World['open']>[0];
+
+const AT_OLD = { leases: everybodyLives } as const;
+/** A process whose hyp.yaml has the new path. */
+const AT_NEW = { sinks: [{ path: PLACE }], leases: everybodyLives } as const;
+
+async function using<T>(world: World, open: Open, work: (engine: Engine) => Promise<T>) {
+  const engine = await world.open(open);
+  try {
+    return await work(engine);
+  } finally {
+    await engine.close();
+  }
+}
+
+async function move(world: World, open: Open = AT_NEW, dryRun = false) {
+  return using(world, open, (engine) => engine.byHand.move({ sink: SINK, dryRun }));
+}
+
+/** Four rows are out, two more are in the table. */
+async function started(): Promise<World> {
+  const world = new World();
+  await using(world, AT_OLD, async (engine) => {
+    await world.append(engine, 4);
+    await engine.tick();
+    await world.append(engine, 2);
+    await engine.flush();
+  });
+  return world;
+}
+
+/** With all files copied. */
+async function copied(): Promise<World> {
+  const world = await started();
+  await copyTree(world.disk, OUT, PLACE);
+  return world;
+}
+
+async function failureOf(world: World, open: Open): Promise<Error | undefined> {
+  return using(world, open, async (engine) => (await engine.tick()).failures[0]?.error);
+}
+
+/** All there is goes out at `open`'s place, each row once, and everything is proven. */
+async function goesOn(world: World, open: Open = AT_NEW, place = PLACE): Promise<void> {
+  await using(world, open, async (engine) => {
+    await world.append(engine, 2);
+    const { failures, exported } = await engine.tick();
+    expect(failures).toEqual([]);
+    expect(exported.filter(({ problem }) => problem !== undefined)).toEqual([]);
+    const { sinks } = await engine.verify({ deep: true });
+    expect(sinks.flatMap((sink) => sink.findings)).toEqual([]);
+    expect((await engine.check()).findings).toEqual([]);
+    const { maxSeq } = (await engine.status()).datasets[0] ?? { maxSeq: 0n };
+    expect(sinks[0]?.datasets[0]?.tiles).toMatchObject([{ after: 0n, through: maxSeq }]);
+    const sent = (await exportedRows(world.disk, place)).map(({ id }) => id);
+    sent.sort((a, b) => a - b);
+    expect(sent).toEqual(Array.from({ length: Number(maxSeq) }, (_, index) => index + 1));
+  });
+}
+
+/** Objects at the old place that the new one has not. */
+async function strays(world: World): Promise<string[]> {
+  const there = await objectKeys(world.disk, PLACE);
+  return (await objectKeys(world.disk)).filter((key) => !there.includes(key));
+}
+
+test('a moved sink goes on at the new place, and nobody goes on at the old one', async () => {
+  const world = await started();
+  await using(world, AT_OLD, async (running) => {
+    const other = await world.open(AT_OLD);
+    await running.tick();
+    await other.tick();
+    await copyTree(world.disk, OUT, PLACE);
+    await world.append(running, 2);
+    await running.flush();
+    // Before: the new path is refused; the evidence is told and nothing changes.
+    expect(await failureOf(world, AT_NEW)).toMatchObject({ code: 'E_PARKED' });
+    expect(await move(world, AT_NEW, true)).toMatchObject({
+      label: 'ask',
+      reasons: [],
+      missing: 0,
+    });
+    expect(await failureOf(world, AT_NEW)).toMatchObject({ code: 'E_PARKED' });
+    expect(await move(world)).toMatchObject({ label: 'ask', from: `fs:${OUT}`, to: `fs:${PLACE}` });
+    expect(await move(world)).toMatchObject({ label: 'here' });
+    const { failures, exported } = await running.tick();
+    expect(exported).toEqual([]);
+    expect(failures[0]?.error.message).toContain(`registered for fs:${PLACE}`);
+    const skip = { sink: SINK, dataset: DATASET, through: toSeq(7) };
+    await expect(other.byHand.skip(skip)).rejects.toMatchObject({ code: 'E_PARKED' });
+    await other.close();
+    const [shown] = (await running.status()).sinks;
+    expect(shown).toMatchObject({ state: 'parked', datasets: [{ openUnit: undefined }] });
+  });
+  expect(await failureOf(world, AT_OLD)).toMatchObject({ code: 'E_PARKED' });
+  await goesOn(world);
+  expect(await strays(world)).toEqual([]);
+});
+
+test('a process that had the new path too early goes on without a restart', async () => {
+  const world = await copied();
+  await using(world, AT_NEW, async (running) => {
+    expect((await running.tick()).failures).toHaveLength(1);
+    await move(world);
+    expect((await running.tick()).exported).toMatchObject([{ sink: SINK, watermark: 6n }]);
+  });
+  await goesOn(world);
+});
+
+describe('a move is refused, and changes nothing,', () => {
+  const refusals: readonly [string, (world: World) => Promise<unknown>, string][] = [
+    ['to an empty place', (world) => removeTree(world.disk, PLACE), 'hole'],
+    [
+      'without the last manifest',
+      async ({ disk }) => {
+        const dir = `${PLACE}/events/_hyp/archive`;
+        for (const name of await disk.readdir(dir)) {
+          if (!name.endsWith('.plan.json')) await disk.unlink(`${dir}/${name}`);
+        }
+      },
+      'manifest-missing',
+    ],
+    ['without the owner file', ({ disk }) => disk.unlink(`${PLACE}/_hyp-owner.json`), 'owner'],
+    [
+      'to the copy of an earlier day',
+      (world) =>
+        using(world, AT_OLD, async (engine) => {
+          await engine.tick();
+        }),
+      'hole',
+    ],
+    [
+      'to the place of another store',
+      async (world) => {
+        const other = new World(7);
+        await using(other, AT_OLD, async (engine) => {
+          await other.append(engine, 6);
+          await engine.tick();
+        });
+        await removeTree(world.disk, PLACE);
+        await copyForeign(other, world);
+      },
+      'hole',
+    ],
+  ];
+  for (const [what, damage, label] of refusals) {
+    test(what, async () => {
+      const world = await copied();
+      await damage(world);
+      const { reasons } = await move(world, AT_NEW, true);
+      expect(reasons.join('\n')).toContain(label);
+      await expect(move(world)).rejects.toMatchObject({ code: 'E_REFUSED' });
+      await goesOn(world, AT_OLD, OUT);
+    });
+  }
+
+  test('with another prefix, to a place another sink has, and for no such sink', async () => {
+    const world = await copied();
+    const prefixed = { ...AT_OLD, sinks: [{ path: '/home', prefix: 'elsewhere' }] };
+    expect((await move(world, prefixed, true)).reasons[0]).toContain('prefix');
+    await expect(move(world, prefixed)).rejects.toMatchObject({ code: 'E_REFUSED' });
+    const engine = await world.open({ sinks: [] });
+    await expect(engine.byHand.move({ sink: SINK })).rejects.toMatchObject({ code: 'E_USAGE' });
+    await engine.close();
+    const rival = { name: toSinkName('rival'), path: PLACE };
+    await removeTree(world.disk, PLACE);
+    await failureOf(world, { ...AT_OLD, sinks: [rival] });
+    await removeTree(world.disk, PLACE);
+    await copyTree(world.disk, OUT, PLACE);
+    await expect(move(world)).rejects.toMatchObject({
+      code: 'E_REFUSED',
+      message: `sink rival delivers to fs:${PLACE}`,
+    });
+    await goesOn(world, AT_OLD, OUT);
+  });
+});
+
+async function copyForeign(from: World, to: World): Promise<void> {
+  const walk = async (source: string, target: string): Promise<void> => {
+    await to.disk.mkdir(target);
+    for (const name of await from.disk.readdir(source)) {
+      const [child, copy] = [`${source}/${name}`, `${target}/${name}`];
+      if ((await from.disk.stat(child))?.kind === 'directory') await walk(child, copy);
+      else {
+        const file = await to.disk.create(copy);
+        await file.write(await from.disk.readFile(child));
+        await file.close();
+      }
+    }
+  };
+  await walk(OUT, PLACE);
+}
+
+test('objects that a reader took away do not keep a sink from moving', async () => {
+  const world = await copied();
+  for (const key of await objectKeys(world.disk, PLACE)) await world.disk.unlink(`${PLACE}/${key}`);
+  expect(await move(world)).toMatchObject({ label: 'ask', missing: 1 });
+  expect(await failureOf(world, AT_NEW)).toBeUndefined();
+  expect((await exportedRows(world.disk, PLACE)).map(({ id }) => id)).toEqual([5, 6]);
+});
+
+test('what hyp.yaml and the registry say decides', () => {
+  expect(placeOf({ destination: 'a' }, 'a')).toBe('here');
+  expect(placeOf({ destination: 'a', movingTo: 'b' }, 'a')).toBe('stay');
+  expect(placeOf({ destination: 'a', movingTo: 'b' }, 'b')).toBe('ask');
+  expect(placeOf({ destination: 'a' }, 'b')).toBe('ask');
+});
+
+describe('a move that was killed at any step', () => {
+  test('is finished by running it again', async () => {
+    const waited = new Set<string>();
+    const places = await everyPause(async (pauseHere) => {
+      const world = await copied();
+      const process = world.disk.process();
+      const fs = pauseHere(process, () => {
+        process.kill();
+      });
+      await dies(() => move(world, { ...AT_NEW, fs }));
+      const failure = await failureOf(world, AT_OLD);
+      waited.add(failure?.message.replace(/ (?:to|for) .*/, '') ?? 'exports');
+      if (failure === undefined) {
+        await removeTree(world.disk, PLACE);
+        await copyTree(world.disk, OUT, PLACE);
+      }
+      await move(world);
+      await goesOn(world);
+      expect(await strays(world)).toEqual([]);
+    }, 5);
+    expect([...waited].sort()).toEqual([
+      'exports',
+      'sink archive is being moved',
+      'sink archive was registered',
+    ]);
+    expect(places.length).toBeGreaterThan(8);
+  });
+
+  test('is given up with the old path, if it had not arrived', async () => {
+    const labels = new Set<string>();
+    await everyPause(async (pauseHere) => {
+      const world = await copied();
+      const process = world.disk.process();
+      const fs = pauseHere(process, () => {
+        process.kill();
+      });
+      await dies(() => move(world, { ...AT_NEW, fs }));
+      const { label } = await move(world, AT_OLD, true);
+      labels.add(label);
+      if (label === 'ask') {
+        await goesOn(world);
+      } else {
+        await move(world, AT_OLD);
+        await goesOn(world, AT_OLD, OUT);
+      }
+    }, 5);
+    expect([...labels].sort()).toEqual(['ask', 'here', 'stay']);
+  });
+});
+
+describe('an export that slept at any step while its sink was moved leaves nothing behind,', () => {
+  for (const ticks of [false, true]) {
+    test(ticks ? 'when others went on at the new place' : 'when nobody went on yet', async () => {
+      const places = await everyPause(async (pauseHere) => {
+        const world = await started();
+        const moveIt = async () => {
+          await copyTree(world.disk, OUT, PLACE);
+          await move(world);
+          await using(world, AT_NEW, async (engine) => {
+            if (ticks) await engine.tick();
+            // For the sleeper to send, if it could.
+            await world.append(engine, 2);
+            await engine.flush();
+          });
+        };
+        const slept: true[] = [];
+        const fs = pauseHere(world.disk.process(), async () => {
+          slept.push(true);
+          await moveIt();
+        });
+        await using(world, { ...AT_OLD, fs }, (engine) => engine.tick());
+        if (slept.length === 0) await moveIt();
+        await goesOn(world);
+        expect(await strays(world)).toEqual([]);
+      }, STRIDE);
+      expect(places.length).toBeGreaterThan(5);
+    });
+  }
+});
+
+test('a first export that slept at any step of a dataset of its own sends nothing to the old place', async () => {
+  await everyPause(async (pauseHere) => {
+    const world = await started();
+    await using(world, AT_OLD, (engine) => engine.tick());
+    const other = async (engine: Engine) => {
+      await engine.append('others', [{ id: 1 }, { id: 2 }]);
+    };
+    await using(world, AT_OLD, other);
+    const moveIt = async () => {
+      await copyTree(world.disk, OUT, PLACE);
+      await move(world);
+      await failureOf(world, AT_NEW);
+    };
+    const slept: true[] = [];
+    const fs = pauseHere(world.disk.process(), async () => {
+      slept.push(true);
+      await moveIt();
+    });
+    await using(world, { ...AT_OLD, fs }, (engine) => engine.tick());
+    if (slept.length === 0) await moveIt();
+    await using(world, AT_NEW, async (engine) => {
+      await engine.tick();
+      const { sinks } = await engine.verify({ deep: true });
+      expect(sinks.flatMap((sink) => sink.findings)).toEqual([]);
+      expect(sinks[0]?.datasets.map(({ watermark }) => watermark)).toEqual([6n, 2n]);
+    });
+    expect(await strays(world)).toEqual([]);
+  }, STRIDE);
+});
+
+test('a move that slept at any step while others export or give it up moves only what is proven', async () => {
+  const seen = new Set<string>();
+  await everyPause(async (pauseHere) => {
+    const world = await copied();
+    const fs = pauseHere(world.disk.process(), async () => {
+      await move(world, AT_OLD);
+      await failureOf(world, AT_OLD);
+    });
+    await dies(() => move(world, { ...AT_NEW, fs }));
+    const { label } = await move(world, AT_OLD, true);
+    seen.add(label);
+    if (label === 'ask') await goesOn(world);
+    else {
+      await move(world, AT_OLD);
+      await goesOn(world, AT_OLD, OUT);
+    }
+  }, 7);
+  expect([...seen].sort()).toContain('here');
+});
