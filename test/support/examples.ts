@@ -172,9 +172,17 @@ async function fork(site: Site): Promise<void> {
   }
 }
 
+/** A person moved what a sink delivered. */
+async function moveFiles(site: Site): Promise<void> {
+  await site.begin('prepared');
+  await rename(join(site.cwd, 'exports'), join(site.cwd, 'moved'));
+  await writeFile(join(site.cwd, 'hyp.yaml'), CONFIG.replace('./exports', './moved'));
+}
+
 /** What must have happened before some examples make sense. */
 const BEFORE: readonly (readonly [RegExp, (site: Site) => Promise<void>])[] = [
   [/^hyp sink resolve/, fork],
+  [/^hyp sink move/, moveFiles],
 ];
 
 /** Runs one example with a shell, as it is printed. */

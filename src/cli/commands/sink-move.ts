@@ -8,6 +8,7 @@ import { HypError } from '../../core/errors.ts';
 import { toSinkName } from '../../core/ids.ts';
 import type { MoveReport } from '../../engine/by-hand/report.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import { plain, plural } from '../print.ts';
 import type { Run, Task } from '../run.ts';
 
@@ -50,17 +51,21 @@ async function move(task: Task, name: string, options: MoveOptions): Promise<num
   return EXIT.ok;
 }
 
-const MOVE_HELP = `
+const MOVE_PAGE = manual({
+  about: `
 Move the files first, with _hyp-owner.json and every _hyp directory, then write the new path into
 hyp.yaml. The sink goes on there only when every plan and manifest of what it delivered is there, with
 the same rows; whoever still has the old path is refused. Nothing is sent again. The prefix stays.
-
 Without --moved it says what it finds and changes nothing. With the old path back in hyp.yaml it gives
-up a move that was stopped.
-
-Examples:
-  $ hyp sink move archive
-  $ hyp sink move archive --moved`;
+up a move that was stopped.`,
+  writes:
+    'versions of the registry and of the progress records of the sink; durable when it returns.',
+  exits: [
+    [1, 'what is there is not what was delivered; nothing was changed'],
+    [2, 'all is there: say --moved'],
+  ],
+  examples: ['hyp sink move archive --moved'],
+});
 
 /** Adds the command below `hyp sink`. */
 export function addSinkMove(sink: Command, run: Run): void {
@@ -69,7 +74,7 @@ export function addSinkMove(sink: Command, run: Run): void {
     .argument('<sink>', 'name of the sink')
     .description('go on at another path, to which its files were moved')
     .option('--moved', 'they were: go on there, if it is so')
-    .addHelpText('after', MOVE_HELP)
+    .addHelpText('after', MOVE_PAGE)
     .action((name: string, options: MoveOptions, command: Command) =>
       run(command, (task) => move(task, name, options)),
     );

@@ -8,6 +8,7 @@ import { toSinkName } from '../../core/ids.ts';
 import type { SinkName } from '../../core/ids.ts';
 import type { RenameReport } from '../../engine/by-hand/report.ts';
 import { EXIT } from '../exit-codes.ts';
+import { manual } from '../help.ts';
 import type { Run, Task } from '../run.ts';
 
 function renameText(from: SinkName, to: SinkName, report: RenameReport): string {
@@ -29,13 +30,14 @@ async function rename(task: Task, name: string, newName: string): Promise<number
   return EXIT.ok;
 }
 
-const RENAME_HELP = `
+const RENAME_PAGE = manual({
+  about: `
 Nothing is sent again and nothing at the destination moves: plans and manifests stay in the directory
 of its first name. Write the new name into hyp.yaml before or after; a process that still runs under
-the old one is refused from its next step on. A name that a sink once had goes to no other.
-
-Examples:
-  $ hyp sink rename archive cold-archive`;
+the old one is refused from its next step on. A name that a sink once had goes to no other.`,
+  writes: 'one version of the registry of sinks; durable when it returns.',
+  examples: ['hyp sink rename archive cold-archive'],
+});
 
 /** Adds the command below `hyp sink`. */
 export function addSinkRename(sink: Command, run: Run): void {
@@ -44,7 +46,7 @@ export function addSinkRename(sink: Command, run: Run): void {
     .argument('<old>', 'its name')
     .argument('<new>', 'a name no sink of this store ever had')
     .description('give a sink another name; it goes on where it is')
-    .addHelpText('after', RENAME_HELP)
+    .addHelpText('after', RENAME_PAGE)
     .action((old: string, to: string, _options: object, command: Command) =>
       run(command, (task) => rename(task, old, to)),
     );
