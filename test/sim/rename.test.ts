@@ -127,6 +127,9 @@ describe('a rename is refused', () => {
         toSinkName('again'),
       ),
     ).rejects.toMatchObject({ message: 'hyp.yaml has both archive and again' });
+    await expect(rename(world, AS_OLD, OLD, OLD)).rejects.toMatchObject({
+      message: 'sink archive was not renamed: there is a sink archive',
+    });
     await goesOn(world, AS_OLD);
   });
 });

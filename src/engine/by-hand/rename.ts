@@ -36,7 +36,7 @@ export async function renameOneSink(
         { hint: `Nothing was changed. Give ${to} the path of ${from}, or choose another name.` },
       );
     }
-    if (old !== undefined) {
+    if (old !== undefined && old !== next) {
       throw new HypError('E_REFUSED', `hyp.yaml has both ${from} and ${to}`, {
         hint: `Nothing was changed. Take ${from} out of hyp.yaml first: it is the same sink.`,
       });
