@@ -27,7 +27,7 @@ export interface ReadAheadPlace {
   readonly trial: boolean;
   readonly observe: Observe;
   /** How values of declared columns are kept (llp/0021). */
-  readonly declared: DeclaredKinds | undefined;
+  readonly declared?: DeclaredKinds | undefined;
 }
 
 interface Sent {

@@ -1,9 +1,10 @@
 /**
- * Owns: NDJSON becoming batches, from the byte on that a source is committed to: block by block, by
- * worker threads when there is more than one block and there are any. The batches are the same
- * whoever parses them.
+ * Owns: NDJSON becoming batches, from the byte on that a source is committed to: by one decoder, or
+ * block by block by worker threads when there are any and there is more than one block. The rows are
+ * the same; where batches end is not.
  * llp/0012
  */
+import { NdjsonDecoder } from '../../codec/ndjson/decoder.ts';
 import type { ReadFrom, RowBatches } from '../../codec/row-texts.ts';
 import { parseLines } from '../workers/jobs.ts';
 import type { Workers } from '../workers/workers.ts';
@@ -22,20 +23,37 @@ export interface ReadApart {
 /** NDJSON. A line that is cut short at the end is left for the next run (llp/0012). */
 export async function* readNdjson(
   content: AsyncIterable<Uint8Array>,
-  { start, observe, declared }: ReadFrom,
+  from: ReadFrom,
   { workers, trial }: ReadApart,
 ): RowBatches {
-  const skip = new LineSkip(start);
-  const blocks = cutBlocks(skip.behind(content), start, observe);
+  const skip = new LineSkip(from.start);
+  const lines = skip.behind(content);
+  if (workers === undefined) return yield* readInOne(lines, from, skip);
+  const blocks = cutBlocks(lines, from.start, from.observe);
   const first = await blocks.next();
   if (first.done === true) return undefined;
   const alone = 'parts' in first.value && first.value.last;
   const all = withFirst(first.value, blocks);
-  const rows =
-    workers === undefined || alone
-      ? inTurn(parsedHere(all, { observe, declared }))
-      : new ReadAhead({ workers, trial, observe, declared }).read(all);
+  const rows = alone
+    ? inTurn(parsedHere(all, from))
+    : new ReadAhead({ ...from, workers, trial }).read(all);
   return yield* fromLine(skip.lines, rows);
+}
+
+/** Without blocks: one decoder for all of it copies nothing and learns the columns once. */
+async function* readInOne(
+  lines: AsyncIterable<Uint8Array>,
+  { start, observe, declared }: ReadFrom,
+  skip: LineSkip,
+): RowBatches {
+  let decoder: NdjsonDecoder | undefined;
+  for await (const chunk of lines) {
+    decoder ??= new NdjsonDecoder({ startByte: start, startLine: skip.lines, observe, declared });
+    yield* decoder.decode(chunk);
+  }
+  const ended = decoder?.finishGrowing();
+  if (ended?.last !== undefined) yield ended.last;
+  return ended?.rest;
 }
 
 async function* withFirst<T>(first: T, others: AsyncGenerator<T, void, void>): AsyncGenerator<T> {

@@ -25,7 +25,7 @@ export interface Lines {
   /** Nothing follows them now. */
   readonly last: boolean;
   /** How values of declared columns are kept (llp/0021). */
-  readonly declared: DeclaredKinds | undefined;
+  readonly declared?: DeclaredKinds | undefined;
 }
 
 export interface ParseJob extends Lines {
