@@ -63,7 +63,7 @@ export const LIMITS = {
   /** What one worker thread is counted with; one that holds more is ended after its job. */
   workerBytes: 96 * MIB,
   /** What a command takes without worker threads, and with all of them (DESIGN §15). */
-  aloneBytes: 224 * MIB,
+  aloneBytes: 384 * MIB,
   peakBytes: 512 * MIB,
   /** Worker threads that die on jobs of one command before it gives up. */
   workerDeaths: 100,

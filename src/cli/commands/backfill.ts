@@ -145,7 +145,7 @@ A killed backfill goes on where it stopped, a repeated one adds nothing, a grown
 With --follow it goes on until SIGINT or SIGTERM (exit status 0), through rotation by rename or by
 copy and truncate: name app.log, and app.log.1 or app-2026-11-21.log beside it are read too.
 A Parquet file that was written again is another file: all its rows are added.
-Large files are parsed on all cores; the rows are the same for any number of --workers.
+Large files are parsed by a worker thread; the rows are the same for any number of --workers.
 Ctrl-C stops after the commit under way; a second one leaves at once, which is as safe.`,
   writes: `
 the table, commit by commit; each is durable with the position in its file before the next begins.

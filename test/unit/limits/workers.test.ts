@@ -32,8 +32,8 @@ describe('worker threads', () => {
     workerCount({ asked: undefined, cores, freeBytes }).workers;
 
   test('are as many as LIMITS.workerBytes fit beside LIMITS.aloneBytes', () => {
-    expect(counted(LIMITS.aloneBytes + 2 * LIMITS.workerBytes)).toBe(2);
-    expect(counted(LIMITS.aloneBytes + 2 * LIMITS.workerBytes - 1)).toBe(1);
+    expect(counted(LIMITS.aloneBytes + LIMITS.workerBytes)).toBe(1);
+    expect(counted(LIMITS.aloneBytes + LIMITS.workerBytes - 1)).toBe(0);
     expect(counted(LIMITS.aloneBytes - 1)).toBe(0);
     expect(counted(LIMITS.peakBytes, 2)).toBe(1);
   });
