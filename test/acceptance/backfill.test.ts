@@ -23,7 +23,6 @@ import {
   until,
 } from '../support/processes.ts';
 import type { Site } from '../support/processes.ts';
-import { loadManyFiles } from '../support/many-files.ts';
 import { seededRandom } from '../support/random.ts';
 
 const LOG = logRows();
@@ -276,13 +275,6 @@ describe('a backfill', () => {
     expect(await load(on, one), 'its first line grew').toMatchObject({ rows: 1 });
     await expectRows(on, 1, 5);
   });
-
-  /** test/crash/many-files.test.ts: the same with 10,000 files and 50 kills. */
-  test(
-    'of many small files with one first line, killed and repeated, has every row once',
-    { timeout: 600_000 },
-    () => loadManyFiles(800, 2),
-  );
 
   test('of a file that is not there is an error that names it, and nothing is stored', async () => {
     const on = await site('');
