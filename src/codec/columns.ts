@@ -88,10 +88,14 @@ export const INGESTED_AT_COLUMN = '_hyp_ingested_at';
 export const RESCUED_COLUMN = '_hyp_rescued';
 export const RESERVED_PREFIX = '_hyp_';
 
+/** True when row `row` holds no value; without bits every row holds one. */
+export function isNull(validity: Uint8Array | undefined, row: number): boolean {
+  return validity !== undefined && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
+}
+
 /** True when row `row` of `column` holds a value. */
 export function isValid(column: Pick<ColumnBase, 'validity'>, row: number): boolean {
-  if (column.validity === undefined) return true;
-  return ((column.validity[row >> 3] ?? 0) & (1 << (row & 7))) !== 0;
+  return !isNull(column.validity, row);
 }
 
 /** The column of that name, or undefined. */

@@ -9,7 +9,7 @@
  */
 import { HypError } from '../core/errors.ts';
 import { defined, invariant } from '../core/invariant.ts';
-import { SEQ_COLUMN, columnNamed } from './columns.ts';
+import { SEQ_COLUMN, columnNamed, isNull } from './columns.ts';
 import type { BooleanColumn, CodedBatch, Column, DictionaryColumn, LongColumn } from './columns.ts';
 import {
   LANE_ROWS,
@@ -36,10 +36,6 @@ type AddRows = (from: number, rows: number) => void;
 
 // The loops are functions of the module: V8 drops the fast code of a function when the last AddRows
 // that holds it is collected, and would compile it again for each file.
-
-function isNull(validity: Uint8Array | undefined, row: number): boolean {
-  return validity !== undefined && ((validity[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
-}
 
 function addBooleans(
   { validity, values }: BooleanColumn,

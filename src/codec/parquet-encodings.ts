@@ -90,19 +90,27 @@ export function readRuns(
   }
 }
 
-/**
- * `count` longs of DELTA_BINARY_PACKED as the two words each has in memory; undefined when they, or
- * the steps between them, need more than 53 bits.
- */
-export function readDeltas(bits: Bits, count: number): Int32Array | undefined {
-  const words = new Int32Array(2 * count);
+/** How `count` deltas are laid out: miniblocks of a block, values of a miniblock. */
+export function readDeltaHead(
+  bits: Bits,
+  count: number,
+): { readonly miniBlocks: number; readonly perMini: number } {
   const blockValues = readVarint(bits);
   const miniBlocks = readVarint(bits);
   const total = readVarint(bits);
   if (miniBlocks === 0 || blockValues % (8 * miniBlocks) !== 0 || total !== count) {
     throw corruptPage('deltas of another count');
   }
-  const perMini = blockValues / miniBlocks;
+  return { miniBlocks, perMini: blockValues / miniBlocks };
+}
+
+/**
+ * `count` longs of DELTA_BINARY_PACKED as the two words each has in memory; undefined when they, or
+ * the steps between them, need more than 53 bits.
+ */
+export function readDeltas(bits: Bits, count: number): Int32Array | undefined {
+  const words = new Int32Array(2 * count);
+  const { miniBlocks, perMini } = readDeltaHead(bits, count);
   let done = 0;
   const put = (value: number): void => {
     words[2 * done] = value | 0;

@@ -9,7 +9,8 @@
 import { HypError } from '../core/errors.ts';
 import { SEQ_COLUMN } from './columns.ts';
 import type { ColumnType } from './columns.ts';
-import { ELEMENT, elementType } from './parquet-element.ts';
+import { ELEMENT } from './parquet-annotations.ts';
+import { elementType } from './parquet-element.ts';
 import { editThrifts, readLongs } from './thrift-edit.ts';
 import type { ThriftEdit } from './thrift-edit.ts';
 import {

@@ -85,7 +85,7 @@ describe('the package', () => {
   test('has no download addresses in its lockfile', () => {
     expect(textOf('package-lock.json').length).toBeGreaterThan(10_000);
     expect(lockfileAddresses(textOf('package-lock.json'))).toEqual([]);
-    expect(lockfileAddresses('{\n "resolved": "there"\n}')).toHaveLength(1);
+    expect(lockfileAddresses(JSON.stringify({ resolved: 'there' }, null, 1))).toHaveLength(1);
   });
 
   test('pins every dependency to one version', () => {

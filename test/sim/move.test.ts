@@ -7,6 +7,8 @@ import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { placeOf } from '../../src/engine/by-hand/move.ts';
 import { everyPause } from '../support/fault-fs.ts';
+import { expectGoesOn, using } from '../support/goes-on.ts';
+import type { Open } from '../support/goes-on.ts';
 import { copyTree, removeTree } from '../support/trees.ts';
 import { OUT, World, dies, everybodyLives, exportedRows, objectKeys } from '../support/world.ts';
 
@@ -16,20 +18,9 @@ const PLACE = '/home/elsewhere';
 /** One place in so many is tried, of both sides in turn. */
 const STRIDE = 13;
 
-type Open = Parameters<World['open']>[0];
-
 const AT_OLD = { leases: everybodyLives } as const;
 /** A process whose hyp.yaml has the new path. */
 const AT_NEW = { sinks: [{ path: PLACE }], leases: everybodyLives } as const;
-
-async function using<T>(world: World, open: Open, work: (engine: Engine) => Promise<T>) {
-  const engine = await world.open(open);
-  try {
-    return await work(engine);
-  } finally {
-    await engine.close();
-  }
-}
 
 async function move(world: World, open: Open = AT_NEW, dryRun = false) {
   return using(world, open, (engine) => engine.byHand.move({ sink: SINK, dryRun }));
@@ -58,23 +49,8 @@ async function failureOf(world: World, open: Open): Promise<Error | undefined> {
   return using(world, open, async (engine) => (await engine.tick()).failures[0]?.error);
 }
 
-/** All there is goes out at `open`'s place, each row once, and everything is proven. */
-async function goesOn(world: World, open: Open = AT_NEW, place = PLACE): Promise<void> {
-  await using(world, open, async (engine) => {
-    await world.append(engine, 2);
-    const { failures, exported } = await engine.tick();
-    expect(failures).toEqual([]);
-    expect(exported.filter(({ problem }) => problem !== undefined)).toEqual([]);
-    const { sinks } = await engine.verify({ deep: true });
-    expect(sinks.flatMap((sink) => sink.findings)).toEqual([]);
-    expect((await engine.check()).findings).toEqual([]);
-    const { maxSeq } = (await engine.status()).datasets[0] ?? { maxSeq: 0n };
-    expect(sinks[0]?.datasets[0]?.tiles).toMatchObject([{ after: 0n, through: maxSeq }]);
-    const sent = (await exportedRows(world.disk, place)).map(({ id }) => id);
-    sent.sort((a, b) => a - b);
-    expect(sent).toEqual(Array.from({ length: Number(maxSeq) }, (_, index) => index + 1));
-  });
-}
+const goesOn = (world: World, open: Open = AT_NEW, place = PLACE): Promise<void> =>
+  expectGoesOn(world, open, place);
 
 /** Objects at the old place that the new one has not. */
 async function strays(world: World): Promise<string[]> {

@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from 'vitest';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
-import type { Engine } from '../../src/engine/api.ts';
 import { everyPause } from '../support/fault-fs.ts';
+import { expectGoesOn, using } from '../support/goes-on.ts';
+import type { Open } from '../support/goes-on.ts';
 import { OUT, ROOT, World, dies, everybodyLives, exportedRows } from '../support/world.ts';
 
 const [OLD, NEW, THIRD] = [toSinkName('archive'), toSinkName('cold'), toSinkName('third')];
@@ -13,20 +14,9 @@ const DATASET = toDatasetName('events');
 /** One place in so many is tried, of both sides in turn. */
 const STRIDE = 11;
 
-type Open = Parameters<World['open']>[0];
-
 /** A process whose hyp.yaml has the new name. */
 const AS_NEW = { sinks: [{ name: NEW }], leases: everybodyLives } as const;
 const AS_OLD = { leases: everybodyLives } as const;
-
-async function using<T>(world: World, open: Open, work: (engine: Engine) => Promise<T>) {
-  const engine = await world.open(open);
-  try {
-    return await work(engine);
-  } finally {
-    await engine.close();
-  }
-}
 
 async function rename(world: World, open: Open = AS_OLD, sink = OLD, to = NEW) {
   return using(world, open, (engine) => engine.byHand.rename({ sink, to }));
@@ -44,22 +34,7 @@ async function started(): Promise<World> {
   return world;
 }
 
-/** All there is goes out under `open`'s name, each row once, and everything is proven. */
-async function goesOn(world: World, open: Open = AS_NEW): Promise<void> {
-  await using(world, open, async (engine) => {
-    await world.append(engine, 2);
-    const { failures, exported } = await engine.tick();
-    expect(failures).toEqual([]);
-    expect(exported.filter(({ problem }) => problem !== undefined)).toEqual([]);
-    const { sinks } = await engine.verify({ deep: true });
-    expect(sinks.flatMap((sink) => sink.findings)).toEqual([]);
-    expect((await engine.check()).findings).toEqual([]);
-    const { maxSeq } = (await engine.status()).datasets[0] ?? { maxSeq: 0n };
-    expect(sinks[0]?.datasets[0]?.tiles).toMatchObject([{ after: 0n, through: maxSeq }]);
-    const sent = (await exportedRows(world.disk)).map(({ id }) => id).sort((a, b) => a - b);
-    expect(sent).toEqual(Array.from({ length: Number(maxSeq) }, (_, index) => index + 1));
-  });
-}
+const goesOn = (world: World, open: Open = AS_NEW): Promise<void> => expectGoesOn(world, open);
 
 async function failuresOf(world: World, open: Open): Promise<readonly Error[]> {
   return using(world, open, async (engine) =>

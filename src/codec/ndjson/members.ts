@@ -8,6 +8,7 @@
  * Not its job: braces, commas between rows, blocks (encode).
  * llp/0004
  */
+import { isNull } from '../columns.ts';
 import type { Column, DictionaryColumn } from '../columns.ts';
 import { fieldOf, membersOf, putValue } from './field.ts';
 import type { Field } from './field.ts';
@@ -61,11 +62,6 @@ const NO_NAME = new Uint8Array(0);
 
 function viewOf({ buffer, byteOffset, length }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, length);
-}
-
-/** True when the field has no value in `row`. */
-export function isNull(valid: Uint8Array | undefined, row: number): boolean {
-  return valid !== undefined && ((valid[row >> 3] ?? 0) & (1 << (row & 7))) === 0;
 }
 
 /** Text in a dictionary: the whole member of each entry is made once and copied for each row. */

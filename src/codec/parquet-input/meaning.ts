@@ -4,21 +4,9 @@
  * llp/0019
  */
 import { HypError } from '../../core/errors.ts';
+import { CONVERTED, ELEMENT, LOGICAL, logicalOf } from '../parquet-annotations.ts';
 import { intOf, structOf } from '../thrift-fields.ts';
 import type { ThriftStruct } from '../thrift.ts';
-
-/** Fields of a SchemaElement. */
-export const ELEMENT = {
-  type: 1,
-  length: 2,
-  repetition: 3,
-  name: 4,
-  children: 5,
-  converted: 6,
-  scale: 7,
-  precision: 8,
-  logical: 10,
-};
 
 export type Physical =
   'boolean' | 'int32' | 'int64' | 'int96' | 'float' | 'double' | 'bytes' | 'fixed';
@@ -51,46 +39,11 @@ export interface LeafType {
   readonly meaning: Meaning;
 }
 
-/** Numbers of the annotations in LogicalType and, older, ConvertedType. */
-const LOGICAL = {
-  string: 1,
-  enum: 4,
-  decimal: 5,
-  date: 6,
-  time: 7,
-  instant: 8,
-  integer: 10,
-  null: 11,
-  json: 12,
-  uuid: 14,
-  half: 15,
-};
-const CONVERTED = {
-  text: 0,
-  enum: 4,
-  decimal: 5,
-  date: 6,
-  timeMillis: 7,
-  timeMicros: 8,
-  instantMillis: 9,
-  instantMicros: 10,
-  unsigned: [11, 12, 13, 14],
-  json: 19,
-  interval: 21,
-};
 const INTERVAL_BYTES = 12;
 const UUID_BYTES = 16;
 const HALF_BYTES = 2;
 /** More digits than any column of a table, fewer than would take long to print. */
 const DECIMAL_DIGITS = 1000;
-
-/** The annotation's number and its struct; undefined without one. */
-export function logicalOf(element: ThriftStruct): readonly [number, ThriftStruct] | undefined {
-  const logical = element.get(ELEMENT.logical);
-  if (logical?.is !== 'struct') return undefined;
-  for (const [id, value] of logical.fields) return [id, structOf(value)];
-  return undefined;
-}
 
 function bare(physical: Physical): Meaning {
   switch (physical) {

@@ -6,7 +6,8 @@
  */
 import { corrupt, intOf, textOf } from '../thrift-fields.ts';
 import type { ThriftStruct } from '../thrift.ts';
-import { ELEMENT, leafType, logicalOf } from './meaning.ts';
+import { CONVERTED, ELEMENT, LOGICAL, REPETITION, logicalOf } from '../parquet-annotations.ts';
+import { leafType } from './meaning.ts';
 import type { LeafType } from './meaning.ts';
 
 interface NodeBase {
@@ -59,12 +60,6 @@ export interface InputSchema {
   readonly leaves: readonly LeafColumn[];
 }
 
-const OPTIONAL = 1;
-const REPEATED = 2;
-const CONVERTED_MAP = [1, 2];
-const CONVERTED_LIST = 3;
-const LOGICAL_MAP = 2;
-const LOGICAL_LIST = 3;
 /** Groups in groups; a level is a byte. */
 const DEPTH_MAX = 100;
 
@@ -100,19 +95,19 @@ function treeOf(elements: readonly ThriftStruct[]): Element {
 
 function isList({ struct, children }: Element): boolean {
   const listed =
-    logicalOf(struct)?.[0] === LOGICAL_LIST || intOf(struct, ELEMENT.converted) === CONVERTED_LIST;
-  return listed && children.length === 1 && children[0]?.repetition === REPEATED;
+    logicalOf(struct)?.[0] === LOGICAL.list || intOf(struct, ELEMENT.converted) === CONVERTED.list;
+  return listed && children.length === 1 && children[0]?.repetition === REPETITION.repeated;
 }
 
 function isMap({ struct, children }: Element): boolean {
   const mapped =
-    logicalOf(struct)?.[0] === LOGICAL_MAP ||
-    CONVERTED_MAP.includes(intOf(struct, ELEMENT.converted) ?? -1);
+    logicalOf(struct)?.[0] === LOGICAL.map ||
+    CONVERTED.map.includes(intOf(struct, ELEMENT.converted) ?? -1);
   const [entries] = children;
   return (
     mapped &&
     children.length === 1 &&
-    entries?.repetition === REPEATED &&
+    entries?.repetition === REPETITION.repeated &&
     (entries.children.length === 1 || entries.children.length === 2)
   );
 }
@@ -120,7 +115,8 @@ function isMap({ struct, children }: Element): boolean {
 /** The element of a list's repeated child: the child itself, or the only thing in it. */
 function elementOf(list: Element, repeated: Element): Element | undefined {
   const [only, ...others] = repeated.children;
-  if (only === undefined || others.length > 0 || only.repetition === REPEATED) return undefined;
+  if (only === undefined || others.length > 0 || only.repetition === REPETITION.repeated)
+    return undefined;
   if (repeated.name === 'array' || repeated.name === `${list.name}_tuple`) return undefined;
   return only;
 }
@@ -129,9 +125,9 @@ class Walk {
   readonly leaves: LeafColumn[] = [];
 
   node(element: Element, above: Levels): SchemaNode {
-    if (element.repetition === REPEATED) return this.#bareList(element, above);
+    if (element.repetition === REPETITION.repeated) return this.#bareList(element, above);
     const levels = {
-      def: above.def + (element.repetition === OPTIONAL ? 1 : 0),
+      def: above.def + (element.repetition === REPETITION.optional ? 1 : 0),
       rep: above.rep,
     };
     const [only] = element.children;

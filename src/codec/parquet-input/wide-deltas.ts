@@ -5,7 +5,7 @@
  * Invariant (I12): any bytes give values or E_CORRUPT; nothing is read outside.
  * llp/0019
  */
-import { corruptPage, readVarint } from '../parquet-encodings.ts';
+import { corruptPage, readDeltaHead } from '../parquet-encodings.ts';
 import type { Bits } from '../parquet-encodings.ts';
 
 /** The number that was read last, by halves. */
@@ -57,13 +57,7 @@ function addTo(sum: Halves, low: number, high: number): void {
 /** `count` numbers as the two words each has in memory. */
 export function readWideDeltas(bits: Bits, count: number): Int32Array {
   const words = new Int32Array(2 * count);
-  const blockValues = readVarint(bits);
-  const miniBlocks = readVarint(bits);
-  const total = readVarint(bits);
-  if (miniBlocks === 0 || blockValues % (8 * miniBlocks) !== 0 || total !== count) {
-    throw corruptPage('deltas of another count');
-  }
-  const perMini = blockValues / miniBlocks;
+  const { miniBlocks, perMini } = readDeltaHead(bits, count);
   const value: Halves = { low: 0, high: 0 };
   const least: Halves = { low: 0, high: 0 };
   let done = 0;
