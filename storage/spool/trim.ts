@@ -131,7 +131,7 @@ async function isCommitted(
  */
 function reachesEnd(view: WriterView): boolean {
   const last = view.segments.findLast((each) => each.index.firstOrdinal !== undefined);
-  return last === undefined || view.end === undefined || last.reached >= view.end;
+  return (last?.reached ?? 0n) >= (view.end ?? 0n);
 }
 
 async function tendTomb(

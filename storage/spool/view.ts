@@ -74,6 +74,10 @@ export class SpoolViews {
   /**
    * The writer now; undefined when its directory is gone. With `settle` a sealed writer without an
    * end gets one first, so that `end` is set for every sealed writer.
+   *
+   * An end is used only with a listing that shows it: every segment it counts was there before it.
+   * (With an older listing: a writer is sealed, listed without a segment, makes one, and states the
+   * end of what it wrote there; it would look finished, and be entombed with an acknowledged frame.)
    */
   async view(id: WriterId, settle: boolean): Promise<WriterView | undefined> {
     for (;;) {
@@ -84,7 +88,12 @@ export class SpoolViews {
         return undefined;
       }
       try {
-        const end = look.tomb ? undefined : await this.#endOf(id, look, settle);
+        if (settle && look.sealed && !look.ended && !look.tomb) {
+          await closeWriter(this.place, id);
+          continue;
+        }
+        const end =
+          look.ended && !look.tomb ? await readMark(this.place.fs, dir, 'end') : undefined;
         const files = look.segments.map((number) => segmentFile(dir, id, number));
         const segments = look.tomb ? [] : await this.#segmentsOf(id, files);
         const gap = gapIn(segments);
@@ -143,12 +152,6 @@ export class SpoolViews {
       }
       return part;
     });
-  }
-
-  async #endOf(id: WriterId, look: WriterLook, settle: boolean) {
-    if (!look.sealed || (!look.ended && !settle)) return undefined;
-    if (!look.ended) await closeWriter(this.place, id);
-    return readMark(this.place.fs, this.dirOf(id), 'end');
   }
 
   async #segmentsOf(id: WriterId, files: readonly SegmentFile[]): Promise<SegmentView[]> {

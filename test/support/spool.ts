@@ -186,3 +186,51 @@ export async function everyStep(
     if (paused?.fired() !== true) return k;
   }
 }
+
+/** A process of which a test lets one call to the disk go after the other. */
+export interface SteppedProcess {
+  /** Lets `steps` calls go; resolves when the next one waits, or the process has ended. */
+  advance(steps: number): Promise<'waiting' | 'ended'>;
+}
+
+/** Starts `run`; it waits before its first call already. Its calls must not overlap. */
+export function startStepped(
+  inner: DurableFs,
+  run: (fs: DurableFs) => Promise<unknown>,
+): SteppedProcess {
+  let allowed = 0;
+  let begun = false;
+  let go = (): void => undefined;
+  let tell = (): void => undefined;
+  let ended = false;
+  const fs = interceptFs(inner, async (_step, call) => {
+    begun = true;
+    if (allowed === 0) {
+      const gone = new Promise<void>((resolve) => (go = resolve));
+      tell();
+      await gone;
+    }
+    allowed -= 1;
+    return call();
+  });
+  const over = Promise.resolve()
+    .then(() => run(fs))
+    .then(() => {
+      ended = true;
+      return 'ended' as const;
+    });
+  return {
+    advance: async (count) => {
+      if (ended) return 'ended';
+      if (begun && count === 0) return 'waiting';
+      const waits = new Promise<'waiting'>((resolve) => {
+        tell = () => {
+          resolve('waiting');
+        };
+      });
+      allowed = count;
+      if (begun) go();
+      return Promise.race([waits, over]);
+    },
+  };
+}

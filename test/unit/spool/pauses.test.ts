@@ -136,6 +136,40 @@ describe('the model’s trace', () => {
   });
 });
 
+test('a writer that is sealed before its first segment and ends itself is not taken for finished', async () => {
+  const { memory, store, others } = setUp();
+  // One closer dies between seal and end; a trimmer has listed the writer when it had no segment.
+  const isEnd = (step: FsStep) => step.op === 'link' && step.to?.endsWith('/end') === true;
+  const sealed = signal();
+  const dying = once(memory, { step: isEnd }, () => {
+    sealed.give();
+    return new Promise<never>(() => undefined);
+  });
+  const listed = signal();
+  const written = signal();
+  let looks = 0;
+  const trimming = interceptFs(memory, async (step, run) => {
+    const done = await run();
+    // The first look finds the writers, the second is what the trimmer goes by.
+    if (!isLook(step) || ++looks !== 2) return done;
+    listed.give();
+    await written.given;
+    return done;
+  });
+  let trimmed: Promise<unknown> = Promise.resolve();
+  const created = { step: (step: FsStep) => step.op === 'create' && step.path.endsWith('.seg') };
+  const writing = once(memory, created, async () => {
+    void store.closeAll(dying);
+    await sealed.given;
+    trimmed = store.trim(trimming);
+    await listed.given;
+  });
+  expect(await store.append(store.writer(writing), A, 'one')).toBe('stored');
+  written.give();
+  await trimmed;
+  expect(await store.settle(others)).toEqual([]);
+});
+
 test('the end is never a frame that came after the closer’s sync and fell with the power', async () => {
   const { memory, store } = setUp();
   const written = signal();

@@ -1,0 +1,89 @@
+/**
+ * A writer that has just begun, a closer, and one that flushes or trims: each stopped at every step
+ * of its own while the others go on, so that two are paused at a time. llp/0007
+ */
+import { describe, expect, test } from 'vitest';
+import type { DurableFs } from '../../src/core/durable-fs.ts';
+import { MemoryFs } from '../support/memory-fs.ts';
+import { A, SPOOL, SpoolStore, startStepped } from '../support/spool.ts';
+
+const TO_THE_END = Infinity;
+const TIMEOUT_MS = 300_000;
+
+type Work = (store: SpoolStore, fs: DurableFs) => Promise<unknown>;
+
+const THIRD: Readonly<Record<string, Work>> = {
+  trims: (store, fs) => store.trim(fs),
+  flushes: (store, fs) => store.flush(fs, A),
+};
+
+/** Steps each takes before the next one begins; then the writer and the third end, in this order. */
+interface Schedule {
+  readonly writer: number;
+  readonly closer: number;
+  readonly third: number;
+}
+
+/** Who was stopped before it ended, and what came of it all. */
+async function play(schedule: Schedule, third: Work, closerGoesOn: boolean) {
+  const memory = new MemoryFs(SPOOL);
+  const store = new SpoolStore();
+  const writing = startStepped(memory.process(), async (fs) => {
+    await store.append(store.writer(fs), A, 'one');
+  });
+  const closing = startStepped(memory.process(), (fs) => store.closeAll(fs));
+  const working = startStepped(memory.process(), (fs) => third(store, fs));
+  const stopped = {
+    writer: (await writing.advance(schedule.writer)) === 'waiting',
+    closer: (await closing.advance(schedule.closer)) === 'waiting',
+    third: (await working.advance(schedule.third)) === 'waiting',
+  };
+  await writing.advance(TO_THE_END);
+  await working.advance(TO_THE_END);
+  if (closerGoesOn) await closing.advance(TO_THE_END);
+  await store.trim(memory.process());
+  const wrong = await store.settle(memory.process());
+  return { stopped, wrong };
+}
+
+/** Every number of steps from 0 on, as long as `visit` was stopped before its end. */
+async function eachPlace(visit: (steps: number) => Promise<boolean>): Promise<void> {
+  for (let steps = 0; await visit(steps); steps++);
+}
+
+async function everySchedule(third: Work, closerGoesOn: boolean): Promise<number> {
+  let schedules = 0;
+  await eachPlace(async (writer) => {
+    let writerStopped = false;
+    await eachPlace(async (closer) => {
+      let closerStopped = false;
+      await eachPlace(async (steps) => {
+        const schedule = { writer, closer, third: steps };
+        const { stopped, wrong } = await play(schedule, third, closerGoesOn);
+        expect(wrong, JSON.stringify(schedule)).toEqual([]);
+        schedules += 1;
+        writerStopped = stopped.writer;
+        closerStopped = stopped.closer;
+        return stopped.third;
+      });
+      return closerStopped;
+    });
+    return writerStopped;
+  });
+  return schedules;
+}
+
+describe('a writer, a closer and a process', () => {
+  for (const [name, third] of Object.entries(THIRD)) {
+    for (const closerGoesOn of [true, false]) {
+      const closer = closerGoesOn ? 'wakes again' : 'was killed';
+      test(
+        `that ${name}, each paused at each of its steps, lose and double nothing when the closer ${closer}`,
+        { timeout: TIMEOUT_MS },
+        async () => {
+          expect(await everySchedule(third, closerGoesOn)).toBeGreaterThan(3_000);
+        },
+      );
+    }
+  }
+});
