@@ -134,7 +134,7 @@ export interface ProgressKey {
 export async function openProgress(
   fs: DurableFs,
   state: string,
-  key: ProgressKey & { readonly number?: number },
+  key: ProgressKey & { readonly number?: number | undefined },
   random: Random,
 ): Promise<ProgressRecord> {
   const names = progressNames(key.sink, key.dataset);

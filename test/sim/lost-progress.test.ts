@@ -9,6 +9,7 @@ import { toDatasetName, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { interceptFs } from '../support/intercept-fs.ts';
+import { everyStep } from '../support/spool.ts';
 import { emptyTree, flipBit, removeTree, sentIds, copyTree } from '../support/trees.ts';
 import { OUT, ROOT, World, dies, everybodyLives } from '../support/world.ts';
 
@@ -209,4 +210,27 @@ test('a restored store notices at its first step that the destination is ahead, 
   expect(report?.problem).toContain(
     'rolled back: the destination has rows of events through seq 5',
   );
+});
+
+test('two first exports at once, one killed behind its intent, are no loss of progress', async () => {
+  const places = await everyStep(async (pause) => {
+    const world = new World();
+    const writer = await world.open({ leases });
+    await world.append(writer, 5);
+    await writer.flush();
+    const other = world.disk.process();
+    const dying = interceptFs(other, async (step, run) => {
+      const done = await run();
+      if (step.op === 'link' && /\/progress\/.*\/v1\.json$/.test(step.to ?? '')) other.kill();
+      return done;
+    });
+    const fs = pause(world.disk.process(), () =>
+      dies(async () => (await world.open({ fs: dying, leases })).tick()),
+    );
+    const report = await (await world.open({ fs, leases })).tick();
+    await world.settle();
+    await world.expectWhole();
+    return report.exported.flatMap(({ problem }) => problem ?? []);
+  });
+  expect(places).toBeGreaterThan(60);
 });

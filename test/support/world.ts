@@ -75,7 +75,7 @@ export interface Row {
 }
 
 export class World {
-  readonly disk = new MemoryFs('/home', OUT);
+  readonly disk: MemoryFs;
   readonly clock = new SteppingClock();
   /** Ids of rows whose append resolved. */
   readonly acknowledged = new Set<number>();
@@ -84,7 +84,9 @@ export class World {
   #seed: number;
   #nextId = 1;
 
-  constructor(seed = 1) {
+  /** `more`: destinations besides the first, as directories that are there. */
+  constructor(seed = 1, ...more: readonly string[]) {
+    this.disk = new MemoryFs('/home', OUT, ...more);
     this.#seed = seed * 1000;
   }
 
@@ -124,20 +126,32 @@ export class World {
     await engine.close();
   }
 
+  /** Rows that somebody outside has written down for good, and that must be in at the end. */
+  rowsToCome(count: number): readonly Row[] {
+    const rows = Array.from({ length: count }, (): Row => ({ id: this.#nextId++, part: 'log' }));
+    for (const { id } of rows) {
+      this.begun.add(id);
+      this.acknowledged.add(id);
+    }
+    return rows;
+  }
+
   /**
    * The promise of hyp: seqs are 1 … n without a hole, every acknowledged row is in the table and
-   * at the destination exactly once, and nothing else is. Whole units tell of all of it, as those
+   * at each destination exactly once, and nothing else is. Whole units tell of all of it, as those
    * who read manifests only see it. The store proves itself, too.
    */
-  async expectWhole(): Promise<void> {
-    const engine = await this.open();
+  async expectWhole(sinks: readonly Partial<SinkConfig>[] = [{}]): Promise<void> {
+    const engine = await this.open({ sinks });
     const table = await tableRows(engine);
     expect(table.map((row) => row.seq)).toEqual(table.map((_, index) => BigInt(index + 1)));
     const ids = table.map((row) => row.id);
     expectOnce(ids, this);
-    const sent = (await exportedRows(this.disk)).map((row) => row.id);
-    expect([...sent].sort((a, b) => a - b)).toEqual([...ids].sort((a, b) => a - b));
-    expect(await unitFaults(this.disk, ids.length)).toEqual([]);
+    for (const { name, path } of configOf(sinks).sinks) {
+      const sent = (await exportedRows(this.disk, path)).map((row) => row.id);
+      expect([...sent].sort((a, b) => a - b)).toEqual([...ids].sort((a, b) => a - b));
+      expect(await unitFaults(this.disk, { name, path }, ids.length)).toEqual([]);
+    }
     expect((await engine.check()).findings).toEqual([]);
     await engine.close();
   }
@@ -210,9 +224,13 @@ export async function objectKeys(fs: DurableFs, dir = OUT): Promise<string[]> {
 }
 
 /** What is wrong with the units of `events`: each has its manifest, they tile, they own all objects. */
-async function unitFaults(fs: DurableFs, rows: number): Promise<string[]> {
+async function unitFaults(
+  fs: DurableFs,
+  { name: sink, path }: Pick<SinkConfig, 'name' | 'path'>,
+  rows: number,
+): Promise<string[]> {
   if (rows === 0) return [];
-  const dir = `${OUT}/events/_hyp/archive`;
+  const dir = `${path}/events/_hyp/${sink}`;
   const names = await fs.readdir(dir);
   const faults: string[] = [];
   const owned: string[] = [];
@@ -230,7 +248,7 @@ async function unitFaults(fs: DurableFs, rows: number): Promise<string[]> {
     owned.push(...unit.parts.map((part) => part.key));
   }
   if (reached !== BigInt(rows)) faults.push(`manifests reach ${reached} of ${rows}`);
-  const there = (await objectKeys(fs)).filter((key) => key.startsWith('events/'));
+  const there = (await objectKeys(fs, path)).filter((key) => key.startsWith('events/'));
   faults.push(...there.filter((key) => !owned.includes(key)).map((key) => `${key} is nobody's`));
   return faults;
 }

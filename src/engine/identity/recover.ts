@@ -57,7 +57,10 @@ export function recoveryOf(evidence: RecoveryEvidence): RecoveryLabel {
 export interface Recovered {
   readonly label: RecoveryLabel;
   readonly record: ProgressRecord;
-  /** undefined: a new record, nothing of it linked yet; or another process was first. */
+  /**
+   * undefined: a new record, nothing of it linked yet; or another process was first. 'begin' with a
+   * head: another process began it, and nothing was lost.
+   */
   readonly head: RecordHead<Progress> | undefined;
 }
 
@@ -72,6 +75,12 @@ export async function recoverProgress(
   const mark = await highestMark(fs, state, key);
   const numbers = await progressNumbers(fs, state, key);
   const known = await localEvidence(context, key, numbers);
+  if (lost === 'absent') {
+    // Read once more, behind the evidence: another process may just have begun what is not lost.
+    const record = await openProgress(fs, state, { ...key, number: numbers.at(-1) }, random);
+    const head = await record.load();
+    if (head !== undefined) return { label: 'begin', record, head };
+  }
   const exportedBefore = mark > 0 || known !== undefined;
   if (!exportedBefore && lost === 'absent') {
     const record = await openProgress(fs, state, key, random);
