@@ -8,6 +8,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SinkConfig } from '../../src/config/config.ts';
 import type { DurableFs } from '../../src/core/durable-fs.ts';
+import type { FsOp } from './intercept-fs.ts';
 import { seededRandom } from './random.ts';
 import type { SeededRandom } from './random.ts';
 import { Schedule } from './schedule.ts';
@@ -74,11 +75,20 @@ export async function playCourses(seed: number, count: number): Promise<CourseSu
   return sum;
 }
 
-/** Some courses are rough and some are calm; in a calm one the turns change more often. */
+const OPS: readonly FsOp[] = [
+  ...['readdir', 'readFile', 'open', 'size', 'read', 'create', 'write', 'sync', 'datasync'],
+  ...['link', 'rename', 'unlink', 'mkdir', 'syncDir'],
+] as const;
+
+/** Some courses are rough, some are calm; in each, processes stop at other places most of all. */
 function harmOf(random: SeededRandom): Harm {
   const up = (to: number): number => to * random.fraction() ** 2;
   return {
-    yields: 0.02 + up(0.5),
+    yields: up(0.3),
+    hot: {
+      ops: [random, random].map(() => OPS[random.integer(OPS.length)] ?? 'link'),
+      yields: 0.5 * random.fraction() + 0.2,
+    },
     kill: up(0.04),
     power: up(0.01),
     fault: up(0.01),

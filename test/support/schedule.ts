@@ -7,7 +7,7 @@
  */
 import type { DurableFs } from '../../src/core/durable-fs.ts';
 import { interceptFs, isDurableStep, stepText, systemError } from './intercept-fs.ts';
-import type { FsStep } from './intercept-fs.ts';
+import type { FsOp, FsStep } from './intercept-fs.ts';
 import type { MemoryFs, ProcessFs } from './memory-fs.ts';
 import { seededRandom } from './random.ts';
 import type { SeededRandom } from './random.ts';
@@ -16,6 +16,8 @@ import type { SeededRandom } from './random.ts';
 export interface Harm {
   /** The turn goes to somebody else. */
   readonly yields: number;
+  /** The same before calls of these kinds, where the process then often sleeps for long. */
+  readonly hot: { readonly ops: readonly FsOp[]; readonly yields: number };
   /** At a change of turns: one of those who wait is killed. */
   readonly kill: number;
   /** At a change of turns: the power fails. */
@@ -64,7 +66,7 @@ export class Schedule {
     const process: Process = { name, fs: this.#disk.process(), waiting: [], sleeps: 0 };
     this.#processes.add(process);
     const fs = interceptFs(process.fs, async (step, call) => {
-      await this.#turnOf(process);
+      await this.#turnOf(process, step.op);
       return this.#call(process, step, call);
     });
     // All begin to wait before the first one goes on.
@@ -74,13 +76,19 @@ export class Schedule {
     } catch (error) {
       this.#note(`${name} ended: ${String(error)}`);
     }
+    // What it left behind for later ends with it, as when a process exits.
+    process.fs.kill();
     this.#processes.delete(process);
     if (this.#current === process) this.#next();
   }
 
-  async #turnOf(process: Process): Promise<void> {
+  async #turnOf(process: Process, op: FsOp): Promise<void> {
     if (!process.fs.alive) return;
-    if (this.#current === process && this.#random.fraction() >= this.#harm.yields) return;
+    const { yields, hot } = this.#harm;
+    const isHot = hot.ops.includes(op);
+    const chance = isHot ? hot.yields : yields;
+    if (this.#current === process && this.#random.fraction() >= chance) return;
+    if (this.#random.fraction() < (isHot ? 0.4 : 0.05)) process.sleeps = this.#random.integer(40);
     const turn = new Promise<void>((resolve) => process.waiting.push(resolve));
     if (this.#current === process || this.#current === undefined) this.#next();
     await turn;
@@ -121,7 +129,6 @@ export class Schedule {
     const ready = awake.length > 0 ? awake : left;
     const chosen = ready[this.#random.integer(ready.length)];
     if (chosen === undefined) return;
-    if (this.#random.fraction() < 0.1) chosen.sleeps = this.#random.integer(60);
     this.#current = chosen;
     for (const go of chosen.waiting.splice(0)) go();
   }
