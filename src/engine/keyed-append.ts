@@ -119,9 +119,12 @@ interface Span {
 type Step = 'commit' | 'mark' | 'is-in' | 'other-rows' | 'overtaken';
 
 /**
- * Pure. `known` is where the key is; the batches before this one are in.
+ * Pure. `known` is where the key is; the batches before this one were in. A key that is before them
+ * by now was forgotten: its dataset was dropped, or its days are over.
  *
  * | the key is | of the input's last batch | of any other batch |
+ * | before its start, not at its own end | overtaken | overtaken |
+ * | before its start, at its own end | other-rows | other-rows |
  * | at its start, not at its own end | commit | commit |
  * | at its start, at its own end | other-rows | other-rows |
  * | inside, not at its own end | overtaken | overtaken |
@@ -134,7 +137,9 @@ type Step = 'commit' | 'mark' | 'is-in' | 'other-rows' | 'overtaken';
 export function keyedStep(known: Position | undefined, span: Span): Step {
   const through = Number(known?.through ?? 0n);
   const ended = known?.digest.startsWith(ALL) === true;
-  if (through <= span.start) return ended ? 'other-rows' : 'commit';
+  if (through <= span.start && ended) return 'other-rows';
+  if (through < span.start) return 'overtaken';
+  if (through === span.start) return 'commit';
   if (through < span.end) return ended ? 'other-rows' : 'overtaken';
   if (through > span.end) return span.isLast ? 'other-rows' : 'is-in';
   if (known?.digest.slice(known.digest.indexOf('.')) !== `.${span.digest}`) return 'other-rows';
@@ -196,18 +201,20 @@ class KeyedAppend {
 
   /** False when the key is elsewhere: `#known` is where, nothing was stored. */
   async #commit(span: Span, rows: Batch): Promise<boolean> {
-    const nowMs = this.#context.clock.nowMs();
     const source = this.#source;
     const from = this.#known?.through;
     const digest = `${span.isLast ? ALL : PART}.${span.digest}`;
-    const to = { source, through: BigInt(span.end), digest, hint: new Date(nowMs).toISOString() };
+    let to: Position = { source, through: BigInt(span.end), digest };
     const committed = await commitRows(this.#context, this.#table, async (positions, head) => {
       const at = await positions.get(source);
       if (at?.through !== from || at?.digest !== this.#known?.digest) {
         this.#known = at;
         return undefined;
       }
-      const sweep = await sweepKeys(positions, head, nowMs);
+      // Each attempt has a time of its own: one may come long after the one before.
+      const nowMs = this.#context.clock.nowMs();
+      to = { ...to, hint: new Date(nowMs).toISOString() };
+      const sweep = await sweepKeys(positions, head, { nowMs, used: source });
       return {
         batches: [rows],
         moves: [{ source, from, to, finished: true }, ...sweep.moves],
@@ -225,13 +232,13 @@ interface Sweep {
 }
 
 /**
- * Once a day, keys that are old enough are dropped. A clock that is more than a day from the last
+ * Once a day, keys that are old enough are dropped, but the one in use. A clock that is more than a day from the last
  * commit is not believed: keys are kept a while longer.
  */
 async function sweepKeys(
   positions: Positions,
   head: TableHead | undefined,
-  nowMs: number,
+  { nowMs, used }: { readonly nowMs: number; readonly used: string },
 ): Promise<Sweep> {
   const today = BigInt(Math.floor(nowMs / DAY_MS));
   const swept = (await positions.get(SWEPT))?.through;
@@ -241,7 +248,10 @@ async function sweepKeys(
   const to = { source: SWEPT, through: today, digest: '' };
   const moves = [{ source: SWEPT, from: swept, to, finished: true }];
   const known = swept === undefined ? [] : await positions.withPrefix(SOURCE);
-  const old = known.filter(({ hint }) => nowMs - Date.parse(hint ?? '') > LIMITS.appendKeyKeepMs);
+  const old = known.filter(
+    ({ source, hint }) =>
+      source !== used && nowMs - Date.parse(hint ?? '') > LIMITS.appendKeyKeepMs,
+  );
   return { moves, drop: old.map(({ source }) => source) };
 }
 

@@ -1,7 +1,8 @@
 /**
  * Owns: removing from the spool what every table has committed.
  * Invariants: I3, I11. Only the first segments of a writer go, so that a gap is always corruption;
- * the last segment of an open writer stays, because its writer may be about to write to it.
+ * of an open writer the last segment with a frame stays, and what is behind it: its writer may be
+ * about to write there.
  *
  * | a finished writer (ended, all up to the end committed), step | a crash right after leaves |
  * | 1 closed by another process: `tomb` linked, directory fsynced | a tomb; segments in it are void |
@@ -76,7 +77,7 @@ async function trimWriter(
   const finished =
     view.end !== undefined && free.length === view.segments.length && reachesEnd(view);
   if (!finished) {
-    const numbers = free.slice(0, view.segments.length - 1).map((each) => each.file.segment);
+    const numbers = free.slice(0, lastWithFrames(view)).map((each) => each.file.segment);
     return { removed: await removeSegments(place.fs, view.dir, numbers), gone: false };
   }
   // Whoever made the end may not have synced it yet; what follows rests on it.
@@ -90,6 +91,17 @@ async function trimWriter(
   const atMs = place.clock.nowMs();
   await propose(place, view.dir, 'tomb', { atMs });
   return { removed: await removeSegments(place.fs, view.dir, view.look.segments), gone: false };
+}
+
+/**
+ * Place of the segment that stays in any case. One behind it without a frame may come to nothing;
+ * then this one is what shows how far the writer has reached.
+ */
+function lastWithFrames({ segments }: WriterView): number {
+  return Math.max(
+    0,
+    segments.findLastIndex(({ index }) => index.nextOrdinal > (index.firstOrdinal ?? 0n)),
+  );
 }
 
 /** The segments from the first on that are whole and committed. */
@@ -173,9 +185,10 @@ async function bury(place: TrimPlace, id: WriterId): Promise<void> {
 }
 
 async function removeLeftovers({ fs, dir }: TrimPlace): Promise<void> {
-  for (const name of await readdirIfAny(fs, dir)) {
-    if (name.startsWith(GONE)) await removeDirectory(fs, `${dir}/${name}`);
-  }
+  const left = (await readdirIfAny(fs, dir)).filter((name) => name.startsWith(GONE));
+  // Whoever renamed them may have ended before the rename was durable.
+  if (left.length > 0) await fs.syncDir(dir);
+  for (const name of left) await removeDirectory(fs, `${dir}/${name}`);
 }
 
 /** Another trim may be at it too; what is left is left for the next one. */

@@ -8,6 +8,8 @@ import { keyedStep } from '../../src/engine/keyed-append.ts';
 import { openEngine } from '../../src/engine/open.ts';
 import { tempDir } from '../support/tmp.ts';
 
+/** Two whole batches: the first one is in when the input breaks off behind the second. */
+const ROWS = 2 * LIMITS.batchRows;
 const DAY_MS = 24 * 60 * 60_000;
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
@@ -23,7 +25,10 @@ describe('the step of a batch', () => {
   const span = { start: 10, end: 20, digest: 'd' };
 
   it.each([
-    [undefined, 0, true, 'commit'],
+    [undefined, 0, false, 'overtaken'],
+    [undefined, 0, true, 'overtaken'],
+    ['part.b', 5, true, 'overtaken'],
+    ['all.b', 5, true, 'other-rows'],
     ['part.c', 10, false, 'commit'],
     ['part.c', 10, true, 'commit'],
     ['all.c', 10, false, 'other-rows'],
@@ -45,6 +50,14 @@ describe('the step of a batch', () => {
     const known =
       digest === undefined ? undefined : { source: 's', through: BigInt(through), digest };
     expect(keyedStep(known, { ...span, isLast })).toBe(step);
+  });
+});
+
+describe('the step of the first batch', () => {
+  it('under a new key is commit', () => {
+    const first = { start: 0, end: 20, digest: 'd' };
+    expect(keyedStep(undefined, { ...first, isLast: false })).toBe('commit');
+    expect(keyedStep(undefined, { ...first, isLast: true })).toBe('commit');
   });
 });
 
@@ -93,6 +106,36 @@ describe('append of the library with a key', () => {
     expect(await held()).toBe(10n);
     await use('day 6');
     expect(await held(), 'a younger key').toBe(10n);
+    await engine.close();
+  });
+
+  it('finishes an append that was begun long ago without forgetting its key', async () => {
+    const root = await tempDir();
+    let nowMs = Date.UTC(2026, 10, 21);
+    const clock = { ...systemClock, nowMs: () => nowMs };
+    const engine = await openEngine({ root, config: defaultConfig(root), clock });
+    const line = '{"id":1}\n';
+    const rows = Buffer.from(line.repeat(ROWS));
+    async function* dying(): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(Buffer.concat([rows, Buffer.from(line)]));
+      throw new Error('the sender is gone');
+    }
+    async function* whole(): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(rows);
+    }
+    const key = { idempotencyKey: 'k' };
+    await engine.append('events', [{ id: 0 }], { idempotencyKey: 'another' });
+    await expect(engine.appendNdjson('events', dying(), key)).rejects.toThrow('the sender is gone');
+    nowMs += LIMITS.appendKeyKeepMs + DAY_MS;
+    await engine.append('events', [{ id: 2 }]);
+    await engine.flush();
+    for (let turn = 0; turn < 2; turn++) {
+      expect(await engine.appendNdjson('events', whole(), key)).toMatchObject({
+        rows: ROWS,
+      });
+    }
+    const [events] = (await engine.status()).datasets;
+    expect(events?.rows).toBe(BigInt(ROWS + 2));
     await engine.close();
   });
 });

@@ -1,7 +1,7 @@
 /** What leaves the spool, when, and what a crash in between leaves. llp/0007 */
 import { describe, expect, test } from 'vitest';
 import { countingFs, everyPause } from '../../support/fault-fs.ts';
-import { interceptFs } from '../../support/intercept-fs.ts';
+import { interceptFs, systemError } from '../../support/intercept-fs.ts';
 import { KEEP_ALL, LOSE_ALL, MemoryFs } from '../../support/memory-fs.ts';
 import { seededRandom } from '../../support/random.ts';
 import { A, B, SPOOL, SpoolStore } from '../../support/spool.ts';
@@ -111,6 +111,48 @@ test('a power failure during a trim never leaves a gap between segments', async 
     await store.trim(fs).catch(() => undefined);
     expect(await store.settle(memory.process())).toEqual([]);
   }
+});
+
+test('what another process renamed on its way out is not emptied before the rename is durable', async () => {
+  let seed = 0;
+  const places = await everyPause(async (pauseHere) => {
+    const { store, memory, writer } = await filled(6);
+    await writer.close();
+    await store.flushAll(memory);
+    const burying = memory.process();
+    const fs = interceptFs(burying, async (step, run) => {
+      const done = await run();
+      if (step.op === 'rename') burying.kill();
+      return done;
+    });
+    await store.trim(fs).catch(() => undefined);
+    const next = pauseHere(memory.process(), () => {
+      memory.crash(seededRandom(seed++));
+    });
+    await store.trim(next).catch(() => undefined);
+    const wrong = await store.settle(memory.process());
+    if (wrong.length > 0) throw new Error(wrong.join('; '));
+  });
+  expect(places.length).toBeGreaterThan(6);
+});
+
+test('a writer whose newest segment came to nothing keeps the one before it, and goes in the end', async () => {
+  const store = new SpoolStore();
+  const memory = new MemoryFs(SPOOL);
+  let created = 0;
+  const fs = interceptFs(memory.process(), async (step, run) => {
+    if (step.op === 'write' && step.path.endsWith('2.seg') && created++ === 0) {
+      await store.flushAll(memory);
+      await store.trim(memory);
+      throw systemError('ENOSPC', 'write', step.path);
+    }
+    return run();
+  });
+  const writer = store.writer(fs, { segmentBytes: 150 });
+  await store.append(writer, A, 'one'.repeat(30));
+  expect(await store.append(writer, A, 'two'.repeat(30))).toBe('not-stored');
+  await writer.close();
+  expect(await store.settle(memory)).toEqual([]);
 });
 
 describe('a crash at every step of a trim', () => {
