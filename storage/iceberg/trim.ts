@@ -4,7 +4,7 @@
  * only the sweep deletes those.
  *
  * Safe beside commits under way: a file is removed only when the version in its name is not above
- * the oldest kept version. A commit that still needs such a file is based on a pruned version, so
+ * the oldest kept version that stands. A commit that still needs such a file is based on a pruned version, so
  * what it links is void (core/versioned-record). A crash anywhere leaves files for the next trim.
  * llp/0003
  */
@@ -36,7 +36,7 @@ export async function writeHint(
 /** Removes unreferenced metadata files; errors end it quietly, because the next one goes on. */
 export async function trimMetadata(table: Table): Promise<void> {
   try {
-    const heads = await table.record.kept();
+    const heads = await standing(table);
     const oldest = heads[0]?.version;
     if (oldest === undefined) return;
     const referenced = await referencedBy(table, heads);
@@ -49,6 +49,16 @@ export async function trimMetadata(table: Table): Promise<void> {
   } catch {
     return;
   }
+}
+
+/**
+ * The kept versions that the newest one comes from. A void one, linked into a hole by a process that
+ * slept, says nothing of what the table needs; the newest is read last, so it knows all others.
+ */
+async function standing(table: Table): Promise<TableHead[]> {
+  const kept = await table.record.kept();
+  const history = (await table.load())?.link.history ?? [];
+  return kept.filter(({ link }) => history.includes(link.commitId));
 }
 
 async function referencedBy(table: Table, heads: readonly TableHead[]): Promise<Set<string>> {
