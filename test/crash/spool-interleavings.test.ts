@@ -4,7 +4,9 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { DurableFs } from '../../src/core/durable-fs.ts';
-import { MemoryFs } from '../support/memory-fs.ts';
+import { KEEP_ALL, LOSE_ALL, MemoryFs } from '../support/memory-fs.ts';
+import type { Fractions } from '../support/memory-fs.ts';
+import { seededRandom } from '../support/random.ts';
 import { A, SPOOL, SpoolStore, startStepped } from '../support/spool.ts';
 
 const TO_THE_END = Infinity;
@@ -24,8 +26,20 @@ interface Schedule {
   readonly third: number;
 }
 
+/** What happens once all are stopped. */
+type Ending = 'the closer wakes again' | 'the closer was killed' | 'the power fails';
+
+const ENDINGS: readonly Ending[] = [
+  'the closer wakes again',
+  'the closer was killed',
+  'the power fails',
+];
+
+/** What a disk has kept: nothing that was not synced, something, all. */
+const POWER: readonly Fractions[] = [LOSE_ALL, seededRandom(1), KEEP_ALL];
+
 /** Who was stopped before it ended, and what came of it all. */
-async function play(schedule: Schedule, third: Work, closerGoesOn: boolean) {
+async function play(schedule: Schedule, third: Work, ending: Ending, power: Fractions) {
   const memory = new MemoryFs(SPOOL);
   const store = new SpoolStore();
   const writing = startStepped(memory.process(), async (fs) => {
@@ -38,9 +52,12 @@ async function play(schedule: Schedule, third: Work, closerGoesOn: boolean) {
     closer: (await closing.advance(schedule.closer)) === 'waiting',
     third: (await working.advance(schedule.third)) === 'waiting',
   };
-  await writing.advance(TO_THE_END);
-  await working.advance(TO_THE_END);
-  if (closerGoesOn) await closing.advance(TO_THE_END);
+  if (ending === 'the power fails') memory.crash(power);
+  else {
+    await writing.advance(TO_THE_END);
+    await working.advance(TO_THE_END);
+  }
+  if (ending === 'the closer wakes again') await closing.advance(TO_THE_END);
   await store.trim(memory.process());
   const wrong = await store.settle(memory.process());
   return { stopped, wrong };
@@ -51,7 +68,7 @@ async function eachPlace(visit: (steps: number) => Promise<boolean>): Promise<vo
   for (let steps = 0; await visit(steps); steps++);
 }
 
-async function everySchedule(third: Work, closerGoesOn: boolean): Promise<number> {
+async function everySchedule(third: Work, ending: Ending, power = LOSE_ALL): Promise<number> {
   let schedules = 0;
   await eachPlace(async (writer) => {
     let writerStopped = false;
@@ -59,7 +76,7 @@ async function everySchedule(third: Work, closerGoesOn: boolean): Promise<number
       let closerStopped = false;
       await eachPlace(async (steps) => {
         const schedule = { writer, closer, third: steps };
-        const { stopped, wrong } = await play(schedule, third, closerGoesOn);
+        const { stopped, wrong } = await play(schedule, third, ending, power);
         expect(wrong, JSON.stringify(schedule)).toEqual([]);
         schedules += 1;
         writerStopped = stopped.writer;
@@ -75,13 +92,14 @@ async function everySchedule(third: Work, closerGoesOn: boolean): Promise<number
 
 describe('a writer, a closer and a process', () => {
   for (const [name, third] of Object.entries(THIRD)) {
-    for (const closerGoesOn of [true, false]) {
-      const closer = closerGoesOn ? 'wakes again' : 'was killed';
+    for (const ending of ENDINGS) {
       test(
-        `that ${name}, each paused at each of its steps, lose and double nothing when the closer ${closer}`,
+        `that ${name}, each stopped at each of its steps, lose and double nothing when ${ending}`,
         { timeout: TIMEOUT_MS },
         async () => {
-          expect(await everySchedule(third, closerGoesOn)).toBeGreaterThan(3_000);
+          for (const power of ending === 'the power fails' ? POWER : [LOSE_ALL]) {
+            expect(await everySchedule(third, ending, power)).toBeGreaterThan(3_000);
+          }
         },
       );
     }
