@@ -7,7 +7,7 @@
  * llp/0010
  */
 import { isHypError, systemCode } from '../core/errors.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import type { ErrorCode, HypError } from '../core/errors.ts';
 
 export const EXIT = {
   ok: 0,
@@ -25,7 +25,7 @@ export const EXIT_MEANINGS = [
   [EXIT.ok, 'done'],
   [
     EXIT.failed,
-    'failed, a person decides: parked, corrupt or refused; check, verify found something',
+    'failed, a person decides: parked, corrupt, refused, a part appended; check, verify found something',
   ],
   [EXIT.usage, 'wrong usage: option, name, range, no such store, dataset or file'],
   [EXIT.sameBytes, 'backfill: a file was skipped, its very bytes came from another path'],
@@ -91,6 +91,13 @@ export function hintOf(error: unknown): string | undefined {
 
 /** The exit status for a command that ended with `error`. */
 export function exitCodeOf(error: unknown): number {
+  if (isHypError(error) && isPartlyDone(error)) return EXIT.failed;
   if (isHypError(error)) return BY_CODE[error.code];
   return UNAVAILABLE.has(systemCode(error)) ? EXIT.unavailable : EXIT.failed;
+}
+
+/** An append that stored some of its rows, or perhaps: to run it again would store them twice. */
+function isPartlyDone({ code, details }: HypError): boolean {
+  const stored = details['storedRows'];
+  return stored !== undefined && (stored !== 0 || code === 'E_UNKNOWN_OUTCOME');
 }

@@ -20,6 +20,7 @@ import type { AppendOptions, AppendResult } from './api.ts';
 import type { EngineContext } from './context.ts';
 import { declaredKinds } from './declared.ts';
 import { appendKeyed } from './keyed-append.ts';
+import { allStored, endedBehind } from './partly.ts';
 import { addToTally, newTally } from './tally.ts';
 import type { Tally } from './tally.ts';
 import { Admission } from './room/admission.ts';
@@ -89,9 +90,24 @@ export class Ingest {
     if (key !== undefined) {
       return appendKeyed(this.#context, { dataset, key, input, strict: false });
     }
-    const decoder = await this.#decoder(dataset);
     const tally = newTally();
     const chunks = input[Symbol.asyncIterator]();
+    try {
+      await this.#storeAll(dataset, chunks, tally);
+    } catch (error) {
+      // Not waited for: a source that hangs must not keep the answer.
+      void Promise.resolve(chunks.return?.()).catch(() => undefined);
+      throw endedBehind(tally.rows, error);
+    }
+    return tally;
+  }
+
+  async #storeAll(
+    dataset: DatasetName,
+    chunks: AsyncIterator<Uint8Array>,
+    tally: Tally,
+  ): Promise<void> {
+    const decoder = await this.#decoder(dataset);
     let next = chunks.next();
     for (;;) {
       // A source that pauses must not keep rows that are whole from becoming durable.
@@ -108,7 +124,6 @@ export class Ingest {
     }
     const last = decoder.finish();
     if (last !== undefined) await this.#store(dataset, [last], tally);
-    return tally;
   }
 
   /** Seals this process's writer, so that its directory can go once it is flushed. Idempotent. */
@@ -118,26 +133,27 @@ export class Ingest {
     await this.#held?.lease?.release();
   }
 
-  /** Stores `batches` and adds them to `tally`. */
+  /** Stores `batches` and adds them to `tally` once they are stored. */
   async #store(
     dataset: DatasetName,
     batches: readonly DecodedBatch[],
     tally: Tally,
   ): Promise<void> {
     const frames: { readonly rows: number; readonly payload: Uint8Array }[] = [];
-    const stored = tally.rows;
-    for (const decoded of batches) {
-      addToTally(tally, decoded);
-      const { batch } = decoded;
-      if (batch.rows === 0) continue;
-      frames.push({ rows: batch.rows, payload: encodeIpc([batch]) });
+    for (const { batch } of batches) {
+      if (batch.rows > 0) frames.push({ rows: batch.rows, payload: encodeIpc([batch]) });
     }
-    if (frames.length === 0) return;
-    const bytes = frames.reduce((sum, { payload }) => sum + payload.length, 0);
-    await this.#admission.admit(bytes, stored, () =>
-      Promise.all(frames.map(({ rows, payload }) => this.#writer.append(dataset, rows, payload))),
-    );
-    await this.#holdWriter();
+    if (frames.length > 0) {
+      const before = tally.rows;
+      const bytes = frames.reduce((sum, { payload }) => sum + payload.length, 0);
+      const store = ({ rows, payload }: (typeof frames)[number]) => ({
+        rows,
+        storing: this.#writer.append(dataset, rows, payload),
+      });
+      await this.#admission.admit(bytes, before, () => allStored(before, frames.map(store)));
+    }
+    for (const decoded of batches) addToTally(tally, decoded);
+    if (frames.length > 0) await this.#holdWriter();
   }
 
   /**

@@ -308,9 +308,9 @@ export function unavailable(cause: unknown): HypError {
   const code = systemCode(cause);
   const why = code === undefined ? '' : ` (${code})`;
   const kind = isDiskFull(cause) ? 'E_DISK_FULL' : 'E_UNAVAILABLE';
-  return new HypError(kind, `the spool cannot be written${why}; nothing was stored`, {
+  return new HypError(kind, `the spool cannot be written${why}`, {
     cause,
-    hint: 'Free space or mend the disk, then append again.',
+    hint: 'What was acknowledged is safe. Free space or mend the disk, then append again.',
   });
 }
 

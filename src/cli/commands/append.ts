@@ -87,9 +87,10 @@ under the same key are an error.`,
 the spool of the store, durable (fdatasync) when it returns; with a key the table, durable likewise.
 A store is made where there is none. An append that was killed may have stored its rows.`,
   exits: [
+    [1, 'it ended early and a part is stored: how many rows is said, append the others'],
     [65, 'some lines are not rows: named on stderr, all others are stored'],
-    [69, 'the disk is full or fails; how many rows are stored is said'],
-    [75, 'the spool is full (spool.maxBytes): flush it, then append the rest'],
+    [69, 'the disk is full or fails: nothing was stored'],
+    [75, 'the spool is full (spool.maxBytes), nothing was stored: flush it, append again'],
   ],
   examples: [
     `echo '{"path":"/","ms":12}' | hyp append requests`,

@@ -14,6 +14,7 @@ import type { SpoolConfig } from '../../config/config.ts';
 import { SPOOL_DIR } from '../../../storage/layout.ts';
 import { spoolUsage } from '../../../storage/spool/usage.ts';
 import type { EngineContext } from '../context.ts';
+import { rest } from '../partly.ts';
 import { spoolPending } from '../spool-care.ts';
 
 /** A spool that is full is looked at again this often. */
@@ -115,12 +116,6 @@ export class Admission {
   #nowMs(): number {
     return this.#context.clock.monotonicMs();
   }
-}
-
-function rest(stored: number): string {
-  return stored === 0
-    ? 'nothing of this append was stored'
-    : `the first ${stored} rows of this append are stored, the others are not`;
 }
 
 function sizeText(bytes: number): string {
