@@ -6,10 +6,12 @@ import { describe, expect, test } from 'vitest';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { placeOf } from '../../src/engine/by-hand/move.ts';
+import { unitGate } from '../../src/engine/export/exporters.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { expectGoesOn, using } from '../support/goes-on.ts';
 import type { Open } from '../support/goes-on.ts';
-import { copyTree, removeTree } from '../support/trees.ts';
+import { everyStep } from '../support/spool.ts';
+import { copyTree, removeTree, sentIds } from '../support/trees.ts';
 import { OUT, World, dies, everybodyLives, exportedRows, objectKeys } from '../support/world.ts';
 
 const SINK = toSinkName('archive');
@@ -200,6 +202,18 @@ test('what hyp.yaml and the registry say decides', () => {
   expect(placeOf({ destination: 'a' }, 'b')).toBe('ask');
 });
 
+test('what the registry says of its instance decides whether an announced unit is run', () => {
+  const gate = (entry: Parameters<typeof unitGate>[0]) => unitGate(entry, 'a');
+  expect(gate(undefined)).toBe('gone');
+  expect(gate({ destination: 'b' })).toBe('elsewhere');
+  expect(gate({ destination: 'b', forgottenSinceMs: 1 })).toBe('elsewhere');
+  expect(gate({ destination: 'a', movingTo: 'b' })).toBe('elsewhere');
+  expect(gate({ destination: 'a' })).toBe('run');
+  expect(gate({ destination: 'a', forgottenSinceMs: 1 })).toBe('run');
+  // Nobody moves a sink that was forgotten: a move that is under way meets that, and ends.
+  expect(gate({ destination: 'a', movingTo: 'b', forgottenSinceMs: 1 })).toBe('run');
+});
+
 describe('a move that was killed at any step', () => {
   test('is finished by running it again', async () => {
     const waited = new Set<string>();
@@ -278,6 +292,32 @@ describe('an export that slept at any step while its sink was moved leaves nothi
       expect(places.length).toBeGreaterThan(5);
     });
   }
+});
+
+test('an export that slept at any step, reads too, while its sink was renamed and moved leaves nothing behind', async () => {
+  const shelf = toSinkName('shelf');
+  const renamedAt = (path: string) => ({ ...AT_OLD, sinks: [{ name: shelf, path }] });
+  const refused = new Set<string>();
+  const places = await everyStep(async (pauseHere) => {
+    const world = await started();
+    const slept: true[] = [];
+    const moveIt = async () => {
+      slept.push(true);
+      await using(world, AT_OLD, (engine) => engine.byHand.rename({ sink: SINK, to: shelf }));
+      await copyTree(world.disk, OUT, PLACE);
+      await using(world, renamedAt(PLACE), (engine) => engine.byHand.move({ sink: shelf }));
+    };
+    const fs = pauseHere(world.disk.process(), moveIt);
+    const report = await using(world, { ...AT_OLD, fs }, (engine) => engine.tick());
+    for (const { error } of report.failures) refused.add(error.message);
+    if (slept.length === 0) await moveIt();
+    await using(world, renamedAt(PLACE), (engine) => engine.tick());
+    const sent = await sentIds(world.disk, PLACE);
+    const wrong = sent.join() === '1,2,3,4,5,6' ? [] : [`the new place has ${sent.join()}`];
+    return [...wrong, ...(await strays(world))];
+  }, 3);
+  expect([...refused]).toEqual(['sink archive is called shelf now']);
+  expect(places).toBeGreaterThan(60);
 });
 
 test('a first export that slept at any step of a dataset of its own sends nothing to the old place', async () => {

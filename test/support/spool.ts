@@ -167,13 +167,14 @@ export function pauseAt(inner: DurableFs, k: number, action: () => Promise<void>
   return { fs, steps, fired: () => fired };
 }
 
-/** Runs `scenario` for every place it can be stopped at; answers how many there were. */
+/** Runs `scenario` for every place it can be stopped at, or one in `every`; answers how many there were. */
 export async function everyStep(
   scenario: (
     pause: (inner: DurableFs, action: () => Promise<void>) => DurableFs,
   ) => Promise<readonly string[]>,
+  every = 1,
 ): Promise<number> {
-  for (let k = 0; ; k++) {
+  for (let k = 0; ; k += every) {
     let paused: ReturnType<typeof pauseAt> | undefined;
     const wrong = await scenario((inner, action) => {
       paused = pauseAt(inner, k, action);

@@ -19,7 +19,7 @@ import {
   registration,
 } from '../../../state/registry.ts';
 import { hasExported } from '../../../state/receipts.ts';
-import type { RegisteredSink, Registration } from '../../../state/registry.ts';
+import type { RegisteredSink, Registration, Registry } from '../../../state/registry.ts';
 import type { ExportReport, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { Exporter } from './exporter.ts';
@@ -34,7 +34,7 @@ interface Configured {
 }
 
 /**
- * What a step of a sink may do, by its entry in the registry: one table.
+ * What a step of a sink may do, by the entry of its name in the registry: one table.
  *
  * | entry | this process has claimed the destination | gate |
  * | paused | either | paused: nothing new begins, an open unit stays open |
@@ -51,6 +51,25 @@ export function sinkGate(
   return entry.pausedSinceMs === undefined ? 'go' : 'paused';
 }
 
+/**
+ * Whether an intent that was just linked may be run, by the entry of the sink's instance: its name may
+ * be another one by now, its records and its units are not.
+ *
+ * | entry | gate |
+ * | none | gone: nobody can say where its rows go now |
+ * | of another destination, or being moved | elsewhere: what is at ours may be behind by now |
+ * | of our destination, paused, forgotten and renamed too | run: what is announced is delivered |
+ */
+export function unitGate(
+  entry: Pick<RegisteredSink, 'destination' | 'movingTo' | 'forgottenSinceMs'> | undefined,
+  destination: string,
+): 'run' | 'gone' | 'elsewhere' {
+  if (entry === undefined) return 'gone';
+  if (entry.destination !== destination) return 'elsewhere';
+  const moving = entry.movingTo !== undefined && entry.forgottenSinceMs === undefined;
+  return moving ? 'elsewhere' : 'run';
+}
+
 function forgotten(name: SinkName): HypError {
   return new HypError('E_PARKED', `sink ${name} was forgotten while this process ran`, {
     hint: 'Nothing was sent. Restart it: a sink that hyp.yaml still has is then registered again.',
@@ -61,6 +80,11 @@ function renamed(name: SinkName, to: SinkName): HypError {
   return new HypError('E_PARKED', `sink ${name} is called ${to} now`, {
     hint: `Nothing was sent. Write ${to} instead of ${name} in hyp.yaml and restart; a new sink needs a name that no other ever had.`,
   });
+}
+
+function goneOf(sinks: Registry, name: SinkName): HypError {
+  const heir = heirOf(sinks, name);
+  return heir === undefined ? forgotten(name) : renamed(name, heir.name);
 }
 
 export class Exporters {
@@ -86,7 +110,7 @@ export class Exporters {
     const exporter = new Exporter(this.#context, config, {
       sink,
       owner: this.ownerOf(sink),
-      assertHere: () => this.#assertHere(name),
+      assertHere: () => this.#assertHere(name, sink),
     });
     return { sink, exporter };
   }
@@ -143,7 +167,6 @@ export class Exporters {
     const gate = sinkGate(entry, configured.ready);
     if (gate === 'paused') return configured.exporter.paused(dataset);
     if (gate === 'forgotten') throw await this.#gone(name);
-    await this.#assertHere(name);
     await this.#makeReady(configured);
     try {
       return await configured.exporter.step(dataset, options);
@@ -175,7 +198,6 @@ export class Exporters {
     }
     const gate = sinkGate(await registryEntry(this.#registry, name), configured.ready);
     if (gate === 'forgotten') throw await this.#gone(name);
-    await this.#assertHere(name);
     await this.#makeReady(configured);
     return configured;
   }
@@ -185,7 +207,6 @@ export class Exporters {
     const ready: Sink[] = [];
     for (const configured of this.#sinks.values()) {
       if (configured.config.datasets?.includes(dataset) === false) continue;
-      await this.#assertHere(configured.config.name);
       await this.#makeReady(configured);
       ready.push(configured.sink);
     }
@@ -219,9 +240,9 @@ export class Exporters {
     };
   }
 
-  /** Registered before its first tick, and alone at its destination (DESIGN §9). */
+  /** Registered before its first tick, alone at its destination (DESIGN §9), and still there. */
   async #makeReady(configured: Configured): Promise<void> {
-    if (configured.ready) return;
+    if (configured.ready) return this.#assertHere(configured.config.name, configured.sink);
     const wanted = this.#entry(configured);
     const refused = this.#refused(wanted, await registerSink(this.#registry, wanted));
     if (refused !== undefined) throw refused;
@@ -239,24 +260,26 @@ export class Exporters {
     configured.ready = true;
   }
 
-  /** A destination that is registered no more, or is being moved, gets nothing. One listing. */
-  async #assertHere(name: SinkName): Promise<void> {
+  /**
+   * Nothing is sent for a sink whose instance is registered no more, is registered for another
+   * destination, or is being moved, whatever it is called now. One listing.
+   */
+  async #assertHere(name: SinkName, { instance, destination }: Sink): Promise<void> {
+    const sinks = (await this.#registry.load())?.value ?? [];
+    const entry = sinks.find((sink) => instanceOf(sink) === instance);
+    const gate = unitGate(entry, destination);
+    if (gate === 'run') return;
     const configured = this.#sinks.get(name);
-    const entry = await registryEntry(this.#registry, name);
-    if (configured === undefined || entry === undefined) return;
-    const { destination } = configured.sink;
-    if (entry.destination === destination && entry.movingTo === undefined) return;
-    const refused = this.#refused(entry, registration([entry], { ...entry, destination }));
-    if (refused === undefined) return;
     // Status shows it from now on, and what the registry says counts again.
-    Object.assign(configured, { ready: false, refused: undefined });
-    throw refused;
+    if (configured !== undefined) Object.assign(configured, { ready: false, refused: undefined });
+    const here = entry?.name === name ? { ...entry, destination } : undefined;
+    const refused = here && this.#refused(here, registration(sinks, here));
+    throw refused ?? goneOf(sinks, name);
   }
 
   /** Why a sink that this process has delivered for is not there by its name any more. */
   async #gone(name: SinkName): Promise<HypError> {
-    const heir = heirOf((await this.#registry.load())?.value ?? [], name);
-    return heir === undefined ? forgotten(name) : renamed(name, heir.name);
+    return goneOf((await this.#registry.load())?.value ?? [], name);
   }
 
   #refused(sink: RegisteredSink, answer: Registration): HypError | undefined {
