@@ -7,7 +7,16 @@
  * | arrive | **the sink is at the new destination**, the mark is gone | a sink that goes on there |
  * | stay | the mark is gone | a sink that goes on where it was |
  *
- * A crash before the link leaves all as it was. Every change is idempotent.
+ * A crash before the link leaves all as it was. Every change is idempotent. A mark has an id of its
+ * own, because what is proven holds only as long as that very mark stood: between two of them the
+ * sink may have exported.
+ *
+ * | registry | mark | arrive | stay, of a move | stay, by a person |
+ * | the mark of this id | done | go | go | go |
+ * | another mark | go: it takes its place | changed | changed | go |
+ * | no mark, at `from` | go | changed | done | done |
+ * | no mark, at `to` | changed | done | changed | - |
+ * | no such sink, or forgotten, or at a third place | changed | changed | changed | changed |
  * Not its job: fencing whoever slept, and proving the new place (engine/by-hand/move).
  * llp/0022
  */
@@ -23,6 +32,8 @@ export interface Move {
   readonly name: SinkName;
   readonly from: string;
   readonly to: string;
+  /** Random, of one attempt; undefined: a person who takes back whatever move there is. */
+  readonly id: string | undefined;
 }
 
 export type MoveDecision =
@@ -36,25 +47,28 @@ export type MoveDecision =
 
 /** What one step of `move` does to the registry. */
 export function moveAction(sinks: Registry, move: Move, step: MoveStep): MoveDecision {
-  const { name, from, to } = move;
+  const { name, from, to, id } = move;
   const known = sinks.find((sink) => sink.name === name && sink.forgottenSinceMs === undefined);
   if (known === undefined) return { label: 'changed' };
-  const { movingTo, ...sink } = known;
-  if (step === 'stay') {
-    return movingTo === undefined ? { label: 'done' } : { label: 'go', sink };
-  }
+  const { movingTo, moveId, ...sink } = known;
   if (step === 'arrive' && known.destination === to && movingTo === undefined) {
     return { label: 'done' };
   }
   if (known.destination !== from) return { label: 'changed' };
+  const own = movingTo !== undefined && moveId === id;
+  if (step === 'stay') {
+    if (movingTo === undefined) return { label: 'done' };
+    return own || id === undefined ? { label: 'go', sink } : { label: 'changed' };
+  }
   const rival = sinks.find(
     (other) => other !== known && other.destination === to && other.forgottenSinceMs === undefined,
   );
   if (rival !== undefined) return { label: 'taken', by: rival.name };
   if (step === 'mark') {
-    return movingTo === to ? { label: 'done' } : { label: 'go', sink: { ...sink, movingTo: to } };
+    if (own && movingTo === to) return { label: 'done' };
+    return { label: 'go', sink: { ...sink, movingTo: to, moveId: id } };
   }
-  return movingTo === to
+  return own && movingTo === to
     ? { label: 'go', sink: { ...sink, destination: to } }
     : { label: 'changed' };
 }

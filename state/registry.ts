@@ -35,6 +35,8 @@ export interface RegisteredSink {
   readonly instance?: SinkName | undefined;
   /** Where a person is moving it: nobody sends anything meanwhile; undefined: nowhere. */
   readonly movingTo?: string | undefined;
+  /** Which attempt to move it that is: its proof counts as long as no other one began, or ended. */
+  readonly moveId?: string | undefined;
   /** Names it had before, oldest first: no other sink gets them. */
   readonly formerly?: readonly SinkName[] | undefined;
 }
@@ -65,6 +67,7 @@ const registryJson = z.array(
     forgottenSinceMs: z.number().optional(),
     instance: z.string().transform(toSinkName).optional(),
     movingTo: z.string().optional(),
+    moveId: z.string().optional(),
     formerly: z.array(z.string().transform(toSinkName)).optional(),
   }),
 );

@@ -3,16 +3,28 @@
  * one; whoever slept sends nothing that the new place has not. llp/0022
  */
 import { describe, expect, test } from 'vitest';
+import { isHypError } from '../../src/core/errors.ts';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { placeOf } from '../../src/engine/by-hand/move.ts';
 import { unitGate } from '../../src/engine/export/exporters.ts';
+import { moveAction } from '../../state/registry-move.ts';
+import type { Move, MoveStep } from '../../state/registry-move.ts';
 import { everyPause } from '../support/fault-fs.ts';
 import { expectGoesOn, using } from '../support/goes-on.ts';
 import type { Open } from '../support/goes-on.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { everyStep } from '../support/spool.ts';
 import { copyTree, removeTree, sentIds } from '../support/trees.ts';
-import { OUT, World, dies, everybodyLives, exportedRows, objectKeys } from '../support/world.ts';
+import {
+  OUT,
+  ROOT,
+  World,
+  dies,
+  everybodyLives,
+  exportedRows,
+  objectKeys,
+} from '../support/world.ts';
 
 const SINK = toSinkName('archive');
 const DATASET = toDatasetName('events');
@@ -368,4 +380,74 @@ test('a move that slept at any step while others export or give it up moves only
     }
   }, 7);
   expect([...seen].sort()).toContain('here');
+});
+
+test('a move that slept at any step while it was given up and begun again by another one proves anew', async () => {
+  const ends = new Set<string>();
+  const places = await everyPause(async (pauseHere) => {
+    const world = await copied();
+    const [marked, over] = [signal(), signal()];
+    let looks = 0;
+    const fs = interceptFs(world.disk.process(), async ({ op, path, to }, run) => {
+      const done = await run();
+      const looked = op === 'readFile' && path === `${PLACE}/_hyp-owner.json` && ++looks === 1;
+      // Its first look is over: from here on the copy is behind.
+      if (looked) await failureOf(world, AT_OLD);
+      if (op === 'link' && to?.startsWith(`${ROOT}/state/sinks/`) === true) {
+        marked.give();
+        await over.given;
+      }
+      return done;
+    });
+    let other = Promise.resolve();
+    const sleeper = pauseHere(world.disk.process(), async () => {
+      await dies(() => move(world, AT_OLD));
+      other = dies(() => move(world, { ...AT_NEW, fs })).finally(marked.give);
+      await marked.given;
+    });
+    const end = await move(world, { ...AT_NEW, fs: sleeper }).catch((error: unknown) => error);
+    ends.add(isHypError(end) ? end.code : 'moved');
+    over.give();
+    await other;
+    const { label } = await move(world, AT_OLD, true);
+    if (label === 'ask') return goesOn(world);
+    await move(world, AT_OLD);
+    await goesOn(world, AT_OLD, OUT);
+  }, 5);
+  expect([...ends].sort()).toEqual(['E_CONFLICT', 'E_REFUSED', 'moved']);
+  expect(places.length).toBeGreaterThan(8);
+});
+
+/** Something one process waits for and another one does. */
+function signal(): { readonly given: Promise<void>; readonly give: () => void } {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { given, give };
+}
+
+test('only the mark a proof was made under lets a sink arrive, or is taken away with it', () => {
+  const sink = { name: SINK, type: 'fs', destination: 'a', registeredAtMs: 1, datasets: undefined };
+  const mine = { name: SINK, from: 'a', to: 'b', id: '1' };
+  const label = (entry: object, step: MoveStep, move: Move = mine) =>
+    moveAction([{ ...sink, ...entry }], move, step).label;
+  const marked = { movingTo: 'b', moveId: '1' };
+  const [other, unnamed] = [{ movingTo: 'b', moveId: '2' }, { movingTo: 'b' }];
+  const byPerson = { ...mine, to: 'a', id: undefined };
+  const cases: readonly [object, Record<MoveStep, string>, string][] = [
+    [marked, { mark: 'done', arrive: 'go', stay: 'go' }, 'go'],
+    [other, { mark: 'go', arrive: 'changed', stay: 'changed' }, 'go'],
+    [unnamed, { mark: 'go', arrive: 'changed', stay: 'changed' }, 'go'],
+    [{}, { mark: 'go', arrive: 'changed', stay: 'done' }, 'done'],
+    [{ destination: 'b' }, { mark: 'changed', arrive: 'done', stay: 'changed' }, 'changed'],
+    [{ destination: 'c' }, { mark: 'changed', arrive: 'changed', stay: 'changed' }, 'changed'],
+    [{ forgottenSinceMs: 1 }, { mark: 'changed', arrive: 'changed', stay: 'changed' }, 'changed'],
+  ];
+  for (const [entry, answers, person] of cases) {
+    for (const step of ['mark', 'arrive', 'stay'] as const) {
+      expect([entry, step, label(entry, step)]).toEqual([entry, step, answers[step]]);
+    }
+    expect([entry, label(entry, 'stay', byPerson)]).toEqual([entry, person]);
+  }
 });

@@ -4,10 +4,13 @@
  * Commit point: the version of the registry with the new destination.
  *
  * | step | durable then | a crash right after leaves |
- * | 1 the move marked in the registry | no step begins and no unit is run, anywhere | a sink that waits: run it again, or put the old path back and run it |
+ * | 1 the move marked in the registry, with an id of its own | no step begins and no unit is run, anywhere | a sink that waits: run it again, or put the old path back and run it |
  * | 2 one more version of each progress record | whoever slept over step 1 cannot advance (I9) | the same |
  * | 3 the new place looked at, as `hyp verify` does | - | the same |
- * | 4 the new destination registered, the mark gone | **the sink is there** | - |
+ * | 4 the new destination registered, the mark gone, if it is the one of step 1 | **the sink is there** | - |
+ *
+ * Two moves at once, or one that slept while a person gave it up: whoever marked last may arrive, the
+ * other is told (E_CONFLICT), for its proof may be of before an export.
  *
  * An exporter links its intent, then asks the registry, then runs the unit; the move marks the
  * registry, then versions the records. So a unit that is run was open before step 2 and stays open:
@@ -99,13 +102,14 @@ export async function moveOneSink(
     throw new HypError('E_USAGE', `no sink ${name} is ${where}`, { hint: 'Run `hyp sink list`.' });
   }
   const moving: Moving = { context, exporters, ...configured };
-  const move = { name, from: entry.destination, to: configured.sink.destination };
-  const report = { ...move, label: placeOf(entry, move.to), dryRun, reasons: [], missing: 0 };
+  const way = { name, from: entry.destination, to: configured.sink.destination };
+  const report = { ...way, label: placeOf(entry, way.to), dryRun, reasons: [], missing: 0 };
   if (report.label === 'here') return report;
   if (report.label === 'stay') {
-    if (!dryRun) await moveStep(registry, move, 'stay');
+    if (!dryRun) await moveStep(registry, { ...way, id: undefined }, 'stay');
     return report;
   }
+  const move = { ...way, id: context.random.uuid() };
   const before = await lookAt(moving);
   if (dryRun) return { ...report, ...before };
   if (before.reasons.length > 0) throw notMoved(move.to, name, before.reasons);
