@@ -1,16 +1,20 @@
 /**
  * Owns: objects as files below one directory.
  * Invariants: I11 (nothing is acknowledged before file and directories are fsynced).
- * Commit point of an object: `link(staged, final)`, an exclusive create, then the directory fsync.
+ * Commit point of an object: `link(staged, final)`, an exclusive create, then the fsync of every
+ * directory from its own up to the root.
  *
  * | step of putIfAbsent | a crash right after leaves |
  * | 1 staged file written and fsynced | a staged file, used again or removed (staging.ts) |
- * | 2 new directories made, each name durable in its parent | empty directories |
+ * | 2 missing directories made | empty directories, perhaps not durable |
  * | 3 linked | the whole object, perhaps not durable: whoever reads it makes it so |
- * | 4 directory fsynced | the object |
+ * | 4 every directory on the way to it fsynced | the object |
  * | 5 staged name removed | the object |
  *
- * What another process linked is made durable here before anything is said about it.
+ * A reader may remove an empty directory at any time, and another process may make it again and stop
+ * before its name is durable. So nothing is remembered of directories: from step 3 on those on the way
+ * cannot be removed, and then their names are made durable, whoever made them.
+ * What another process linked is made durable here, in the same way, before anything is said about it.
  * Not its job: whether the bytes are the right ones.
  * llp/0009
  */
@@ -36,8 +40,6 @@ import type { BlobStore, ObjectDigest } from './store.ts';
 export const STAGING_DIR = '.hyp-staging';
 /** Whoever is still at work with one of them makes it again. */
 const LEFTOVER = /^\.put-.*\.tmp$|\.probe(?:-link)?$/;
-/** Directories remembered as durable; forgetting one costs a sync. */
-const KNOWN_DIRS = 4096;
 /** A temp file or directory that somebody removes each time is somebody's mistake, not a race. */
 const PUT_ATTEMPTS = 3;
 /** Ancestors that were there before us and that we may not open are not ours to sync. */
@@ -52,13 +54,11 @@ export interface FsStoreOptions {
   readonly random: Random;
 }
 
-/** Remembers, for one process, which directories are durable. */
 export class FsBlobStore implements BlobStore {
   readonly place: string;
   readonly #fs: DurableFs;
   readonly #stagingDir: string;
   readonly #random: Random;
-  readonly #known = new Set<string>();
 
   constructor({ fs, root, stagingDir, random }: FsStoreOptions) {
     invariant(root.startsWith('/') && !root.endsWith('/'), `root is an absolute path: ${root}`);
@@ -72,7 +72,7 @@ export class FsBlobStore implements BlobStore {
   async prepare(): Promise<void> {
     await this.#guard('prepare', this.place, async () => {
       await this.#makeRoot();
-      await this.#makeDir(this.#stagingDir);
+      await mkdirDurable(this.#fs, this.place, ...this.#namesOf(this.#stagingDir));
       await this.#probeLinks();
       for (const name of await this.#fs.readdir(this.#stagingDir)) {
         if (LEFTOVER.test(name)) await unlinkIfAny(this.#fs, `${this.#stagingDir}/${name}`);
@@ -107,7 +107,7 @@ export class FsBlobStore implements BlobStore {
     const path = this.#pathOf(key);
     return this.#guard('read', path, async () => {
       const bytes = await readFileIfAny(this.#fs, path);
-      if (bytes !== undefined) await this.#syncName(path);
+      if (bytes !== undefined) await this.#syncWay(path);
       return bytes;
     });
   }
@@ -129,7 +129,7 @@ export class FsBlobStore implements BlobStore {
     const path = this.#pathOf(key);
     return this.#guard('read', path, async () => {
       const digest = await digestFile(this.#fs, path, { sync: true });
-      if (digest !== undefined) await this.#syncName(path);
+      if (digest !== undefined) await this.#syncWay(path);
       return digest;
     });
   }
@@ -160,27 +160,30 @@ export class FsBlobStore implements BlobStore {
   async #linkOnce(from: string, path: string): Promise<'created' | 'exists'> {
     const dir = parentOf(path);
     for (let attempt = 1; ; attempt++) {
-      await this.#makeDir(dir);
       try {
         await this.#fs.link(from, path);
       } catch (error) {
         // The name decides, not the error: a lost answer is not a lost link.
         if ((await this.#fs.stat(path)) !== undefined) return 'exists';
-        // A reader may have removed an empty directory since it was made: make it again.
+        // Never made, or empty and removed by a reader since it was.
         const gone = isMissing(error) && (await this.#fs.stat(dir)) === undefined;
-        if (!gone || attempt === PUT_ATTEMPTS) throw error;
-        this.#known.clear();
+        // The root is made by `prepare` only: it may not be mounted.
+        if (!gone || dir === this.place || attempt > PUT_ATTEMPTS) throw error;
+        await this.#makeDirs(dir);
         continue;
       }
-      await this.#fs.syncDir(dir);
+      await this.#syncWay(path);
       return 'created';
     }
   }
 
-  /** Whoever linked `path` may not have come to make its name durable. */
-  async #syncName(path: string): Promise<void> {
-    await this.#makeDir(parentOf(path));
-    await this.#fs.syncDir(parentOf(path));
+  /** Makes the name at `path`, which is there, durable: in its directory, and that one in its own. */
+  async #syncWay(path: string): Promise<void> {
+    let dir = path;
+    do {
+      dir = parentOf(dir);
+      await this.#fs.syncDir(dir);
+    } while (dir !== this.place);
   }
 
   /** A name that stays is removed by the next claim or with its unit; the object stands. */
@@ -188,12 +191,21 @@ export class FsBlobStore implements BlobStore {
     await unlinkIfAny(this.#fs, path).catch(() => undefined);
   }
 
-  /** `dir` and all between it and the root, durable; the root itself must be there. */
-  async #makeDir(dir: string): Promise<void> {
-    if (dir === this.place || this.#known.has(dir)) return;
-    await mkdirDurable(this.#fs, this.place, ...dir.slice(this.place.length + 1).split('/'));
-    if (this.#known.size >= KNOWN_DIRS) this.#known.clear();
-    this.#known.add(dir);
+  /** `dir` and all between it and the root, which must be there; not durable yet. */
+  async #makeDirs(dir: string): Promise<void> {
+    let path = this.place;
+    for (const name of this.#namesOf(dir)) {
+      path = `${path}/${name}`;
+      try {
+        await this.#fs.mkdir(path);
+      } catch (error) {
+        if (systemCode(error) !== 'EEXIST') throw error;
+      }
+    }
+  }
+
+  #namesOf(dir: string): string[] {
+    return dir.slice(this.place.length + 1).split('/');
   }
 
   async #probeLinks(): Promise<void> {

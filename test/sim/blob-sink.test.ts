@@ -260,3 +260,65 @@ describe('an error of the disk at every step', () => {
     expect(failed).toBeGreaterThan(fault.op === 'write' ? 6 : 50);
   });
 });
+
+describe('a unit survives the power failure behind its end, though at any step of it', () => {
+  /** As a reader does that cleans up; and another process that stops before their names are durable. */
+  const emptyDirsMadeAgain = async (disk: MemoryFs, dir: string): Promise<void> => {
+    for (const name of await disk.readdir(dir)) {
+      const path = `${dir}/${name}`;
+      if (name === '.hyp-staging' || (await disk.stat(path))?.kind !== 'directory') continue;
+      await emptyDirsMadeAgain(disk, path);
+      if ((await disk.readdir(path)).length > 0) continue;
+      await disk.rmdir(path);
+      await disk.syncDir(dir);
+      await disk.mkdir(path);
+    }
+  };
+  const send = async (sink: Sink, { unit, bytes }: SampleUnit): Promise<void> => {
+    await sink.announce(unit);
+    for (const index of unit.parts.keys()) {
+      await sink.deliver(unit, index, await stagePart(sink, { unit, bytes }, index));
+    }
+    await sink.complete(unit);
+  };
+  const NEXT = sampleUnit(['charlie\n', 'delta\n'], 2);
+
+  for (const [what, before] of [
+    ['its empty directories were removed and made again by others', []],
+    ['a reader took the unit before it, with its directories, which others made again', [OURS]],
+  ] as const) {
+    it(what, async () => {
+      const places = await everyPause(async (pauseHere) => {
+        const disk = new MemoryFs('/data');
+        let armed = false;
+        const fs = pauseHere(disk.process(), async () => {
+          if (!armed) return;
+          for (const { unit } of before) {
+            for (const { key } of unit.parts) {
+              if ((await disk.stat(`${ROOT}/${key}`)) !== undefined) {
+                await disk.unlink(`${ROOT}/${key}`);
+              }
+            }
+          }
+          await emptyDirsMadeAgain(disk, ROOT);
+        });
+        const sink = sinkOn(fs);
+        await sink.claim('store/archive');
+        for (const sample of before) await send(sink, sample);
+        armed = true;
+        await send(sink, NEXT);
+        disk.crash(LOSE_ALL);
+        const files = await filesBelow(disk, ROOT);
+        for (const [index, { key }] of NEXT.unit.parts.entries()) {
+          expect(files.get(key)).toBe(Buffer.from(NEXT.bytes[index] ?? []).toString());
+        }
+        const starts = [...files.keys()].filter((name) => name.includes('-0000000000000000002.'));
+        expect(starts.map((name) => name.replace(/^.*\d{19}\./, ''))).toEqual([
+          'json',
+          'plan.json',
+        ]);
+      });
+      expect(places.length).toBeGreaterThan(40);
+    });
+  }
+});
