@@ -9,6 +9,7 @@ import type { SinkVerification, VerifyReport } from '../../src/engine/verify/rep
 import { pausingFs } from '../support/fault-fs.ts';
 import { interceptFs } from '../support/intercept-fs.ts';
 import type { FsOp } from '../support/intercept-fs.ts';
+import { everyStep } from '../support/spool.ts';
 import { OUT, ROOT, World, dies, everybodyLives, objectKeys } from '../support/world.ts';
 
 type Format = SinkConfig['format'];
@@ -344,6 +345,22 @@ describe('a row changed inside a valid file', () => {
       expect(labels(sink)).not.toContain('object-bytes');
     });
   }
+});
+
+test('what is committed and delivered while verify is stopped at any step is no finding', async () => {
+  const places = await everyStep(async (pauseHere) => {
+    const world = new World();
+    const deliver = async (): Promise<void> => {
+      const engine = await world.open({ leases: everybodyLives });
+      await world.append(engine, 2);
+      expect((await engine.tick()).failures).toEqual([]);
+      await engine.close();
+    };
+    await deliver();
+    const fs = pauseHere(world.disk.process(), deliver);
+    return labels(await verified(world, true, fs));
+  }, 9);
+  expect(places).toBeGreaterThan(18);
 });
 
 test('a unit taken away whole leaves a hole, and its rows are named', async () => {

@@ -2,7 +2,8 @@
  * Owns: gathering the evidence `hyp verify` judges: records of a sink ↔ rows of a table ↔ plans,
  * manifests and objects at the destination, unit by unit. Writes nothing, anywhere.
  * Safe beside a running daemon: our record is read before the destination and once more behind it,
- * so what was delivered meanwhile is no finding; the open unit is not judged.
+ * so what was delivered meanwhile is no finding; the open unit is not judged. The rows of
+ * a unit that was committed behind our look at the table are asked of a younger one.
  * Bounded (I13): one unit, the names of one directory, LIMITS.findingsReported findings.
  * Not its job: what a difference means (judge), rows (content), what is damaged here (`hyp check`).
  * llp/0018
@@ -17,7 +18,7 @@ import type { Survey, UnitFiles } from '../../../sinks/blob/survey.ts';
 import { keptProgress, progressDatasets } from '../../../state/kept-progress.ts';
 import type { KeptProgress } from '../../../state/kept-progress.ts';
 import { knownLineages } from '../../../state/progress.ts';
-import type { TableHead } from '../../../storage/table.ts';
+import type { Table, TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
 import { judgeContent } from './content.ts';
@@ -50,7 +51,8 @@ interface Look {
 /** One lineage of a dataset, followed along its units. */
 interface Walk {
   readonly lineage: Lineage;
-  readonly head: TableHead | undefined;
+  /** Of before the destination was read, until a unit is met that ends above it. */
+  head: TableHead | undefined;
   readonly records: Records;
   readonly tiles: Tile[];
   readonly absent: AbsentRange[];
@@ -178,14 +180,12 @@ async function verifyDataset(look: Look, dataset: DatasetName): Promise<DatasetV
 async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string, Walk>> {
   const { context, instance, findings } = look;
   const where = `table ${dataset}`;
-  const head = await context
-    .table(dataset)
-    .load()
-    .catch((error: unknown) => {
-      const what = problemText(error);
-      findings.add(dataset, where, { label: 'table-damaged', range: undefined, what });
-      return undefined;
-    });
+  const table = context.table(dataset);
+  const head = await table.load().catch((error: unknown) => {
+    const what = problemText(error);
+    findings.add(dataset, where, { label: 'table-damaged', range: undefined, what });
+    return undefined;
+  });
   const current = head && toLineage(head.value.hyp.lineage);
   const known = await knownLineages(context.fs, context.state, instance, dataset);
   const walks = new Map<string, Walk>();
@@ -193,8 +193,8 @@ async function beginWalks(look: Look, dataset: DatasetName): Promise<Map<string,
     const kept = await readKept(look, dataset, lineage);
     tellKept(look, dataset, kept);
     const records = recordsOf(kept);
-    const own = lineage === current ? head : undefined;
     const reaches = records.watermark ?? SEQ_ZERO;
+    const own = lineage === current ? await headWith(table, head, reaches) : undefined;
     if (own !== undefined && own.value.hyp.maxSeq < reaches) {
       const what = `the table ends at seq ${own.value.hyp.maxSeq}, delivered was through ${reaches}`;
       findings.add(dataset, where, { label: 'table-behind', range: undefined, what });
@@ -287,11 +287,24 @@ async function verifyObjects(look: Look, walk: Walk, unit: Unit): Promise<void> 
   }
   if (!deep || walk.head === undefined) return;
   const { dataset } = unit;
-  const source = { fs: context.fs, survey, table: context.table(dataset), head: walk.head };
+  const table = context.table(dataset);
+  walk.head = await headWith(table, walk.head, unit.through);
+  const source = { fs: context.fs, survey, table, head: walk.head };
   const { differences, rows, passedOver } = await judgeContent(source, unit, there);
   findings.count('rows', rows);
   if (passedOver !== undefined) findings.count(passedOver);
   for (const { key, ...difference } of differences) tell(look, unit, key, difference);
+}
+
+/** `head`, or a younger one of its lineage when rows up to `through` were committed behind it. */
+async function headWith<Head extends TableHead | undefined>(
+  table: Table,
+  head: Head,
+  through: Seq,
+): Promise<Head | TableHead> {
+  if (head === undefined || through <= head.value.hyp.maxSeq) return head;
+  const now = await table.load();
+  return now?.value.hyp.lineage === head.value.hyp.lineage ? now : head;
 }
 
 function tell(look: Look, unit: Unit, key: string | undefined, difference: Difference): void {
