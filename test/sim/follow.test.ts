@@ -19,10 +19,12 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { followedFiles } from '../../src/cli/followed-files.ts';
+import type { DurableFs } from '../../src/core/durable-fs.ts';
 import { toDatasetName } from '../../src/core/ids.ts';
 import { nodeFollowFs } from '../../src/engine/backfill/follow/look-ports.ts';
 import type { FollowFs } from '../../src/engine/backfill/follow/look-ports.ts';
 import type { FollowReport } from '../../src/engine/backfill/follow/report.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { seededRandom } from '../support/random.ts';
 import { tempDir } from '../support/tmp.ts';
 import { World, tableRows } from '../support/world.ts';
@@ -42,6 +44,10 @@ class Logs {
   looks = 0;
   /** Happens before each opening and each read. */
   onTouch: Step = () => undefined;
+  /** Happens before stat is asked of a path. */
+  onLook: (path: string) => void = () => undefined;
+  /** Happens before the next version of the table is linked, once. */
+  beforeCommit: (() => Promise<unknown>) | undefined;
   lastId = 0;
 
   private constructor(dir: string) {
@@ -69,6 +75,7 @@ class Logs {
   readonly #fs: FollowFs = {
     stat: (path) => {
       this.looks += 1;
+      this.onLook(path);
       return nodeFollowFs.stat(path);
     },
     open: async (path) => {
@@ -85,9 +92,19 @@ class Logs {
     },
   };
 
+  readonly #disk = (): DurableFs =>
+    interceptFs(this.world.disk.process(), async (step, run) => {
+      const happens = this.beforeCommit;
+      if (step.op === 'link' && step.to?.includes('/events/metadata/') === true) {
+        this.beforeCommit = undefined;
+        await happens?.();
+      }
+      return run();
+    });
+
   /** One process that polls, each step before a poll of its own, and is told to stop at the end. */
   async follow(named: readonly string[], steps: readonly Step[]): Promise<FollowReport> {
-    const engine = await this.world.open({ sinks: [] });
+    const engine = await this.world.open({ sinks: [], fs: this.#disk() });
     const stop = new AbortController();
     const left = [...steps];
     return engine.follow(EVENTS, {
@@ -365,6 +382,67 @@ describe('a followed file', () => {
     await logs.expectAll();
   });
 });
+
+describe('a followed file whose commit is refused', () => {
+  const idle = (): void => undefined;
+
+  test.each(['a.log', 'b.log'])('because %s is in already forgets no line', async (moved) => {
+    for (const [last, rotated] of [
+      [1, false],
+      [0, true],
+    ] as const) {
+      const logs = await Logs.make();
+      const grow = (): void => {
+        logs.write('a.log', 2);
+        logs.write('b.log', 2);
+      };
+      const armed = (): void => {
+        grow();
+        arm();
+      };
+      const arm = await armable(logs, moved);
+      const late = (): void => {
+        logs.write('b.log', last);
+        if (rotated) rmSync(logs.at('b.log'));
+      };
+      const report = await logs.follow(['*.log'], [grow, armed, late, idle]);
+      await logs.expectAll();
+      expect(logs.beforeCommit, 'the other process came between').toBeUndefined();
+      expect(report.rows).toBe(logs.lastId - 2);
+    }
+  });
+
+  test('after it was renamed within the poll forgets no line', async () => {
+    const logs = await Logs.make();
+    const arm = await armable(logs, 'a.log');
+    const first = (): void => {
+      for (const name of ['a.log', 'b.log', 'c.log']) logs.write(name, 2);
+    };
+    const grow = (): void => {
+      logs.write('a.log', 2);
+      logs.write('b.log', 2);
+      arm();
+      logs.onLook = (path) => {
+        if (path === logs.at('c.log')) renameSync(logs.at('b.log'), path);
+        logs.onLook = path === logs.at('c.log') ? idle : logs.onLook;
+      };
+    };
+    const late = (): void => {
+      logs.write('c.log', 1);
+    };
+    await logs.follow(['*.log'], [first, grow, late, idle]);
+    await logs.expectAll();
+    expect(existsSync(logs.at('b.log')), 'it was renamed').toBe(false);
+  });
+});
+
+/** Calling it has another process load the file before the next commit of a follower. */
+async function armable(logs: Logs, name: string): Promise<Step> {
+  const other = await logs.world.open({ sinks: [] });
+  return () => {
+    logs.beforeCommit = () => other.backfill(EVENTS, [logs.at(name)]);
+  };
+}
 
 /** Something that happens to logs, by chance. */
 function chanceOf(logs: Logs, seed: number): Step {

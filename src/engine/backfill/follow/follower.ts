@@ -131,7 +131,7 @@ export class Follower {
     let now: FileStat | undefined;
     try {
       now = await this.#fs.stat(path);
-      const action = followAction(evidenceOf(now, this.#files.get(path)));
+      const action = followAction(evidenceOf(now, settled(this.#files.get(path))));
       if (action === 'idle') return;
       const handle = action === 'gone' ? undefined : await this.#fs.open(path);
       if (handle === undefined) {
@@ -156,9 +156,9 @@ export class Follower {
 
   async #lookInto(opened: Opened): Promise<void> {
     const { path, handle, now } = opened;
-    const here = this.#files.get(path);
+    const here = settled(this.#files.get(path));
     const isHere = here !== undefined && inodeOf(here.stat) === inodeOf(now);
-    const before = isHere ? here : (this.#inodes.get(inodeOf(now)) ?? here);
+    const before = isHere ? here : (settled(this.#inodes.get(inodeOf(now))) ?? here);
     let action = followAction(evidenceOf(now, before));
     if (action === 'compare') {
       const beginsSame = await before?.taken?.isBeginningOf(handle);
@@ -273,10 +273,11 @@ export class Follower {
     const decoder = new NdjsonDecoder({ startByte, startLine: taken.lines, observe, declared });
     const unread: Uint8Array[] = [];
     const take = async (decoded: DecodedBatch): Promise<void> => {
+      const from = taken.through;
       pushThrough(taken, unread, decoded.endByte);
       taken.lines = decoded.endLine;
       if (!(await taken.isBeginningOf(handle))) throw new Changed();
-      await this.#add(path, decoded, taken);
+      await this.#add(path, decoded, { taken, from });
     };
     for await (const chunk of readFrom(handle, startByte, now.bytes)) {
       unread.push(chunk);
@@ -291,15 +292,19 @@ export class Follower {
     await taken.rememberEnd(handle);
   }
 
-  async #add(path: string, decoded: DecodedBatch, taken: Taken): Promise<void> {
+  /** Puts what was taken behind byte `from` in the group. */
+  async #add(
+    path: string,
+    decoded: DecodedBatch,
+    { taken, from }: { readonly taken: Taken; readonly from: number },
+  ): Promise<void> {
     taken.source ??= (await this.#place.known.under(taken.prefix)).takeFree();
     const { source } = taken;
     const found = gathered([decoded]);
     const piece = () => ({ path, decoded: found, move: moveOf(path, source, taken) });
-    if (this.#waiting.has(source) || this.#place.group.isFullFor(piece())) {
-      await this.#commit();
-      if (this.#again.has(path)) throw new Changed();
-    }
+    if (this.#waiting.has(source) || this.#place.group.isFullFor(piece())) await this.#commit();
+    // The position would pass over what lies between, whose commit was refused.
+    if (taken.committed !== from) throw new Changed();
     this.#place.group.add(piece());
     const { rows } = decoded.batch;
     const rejected = decoded.rejects.length;
@@ -335,6 +340,14 @@ export class Follower {
     this.#notes.set(path, text);
     this.#options.onNote?.(text);
   }
+}
+
+/**
+ * What was taken and is not committed counts for nothing, whatever became of its commit: the file is
+ * asked as one that was never read. A file that was renamed within a poll is among these, too.
+ */
+function settled(file: Followed | undefined): Followed | undefined {
+  return file?.taken?.isSettled === false ? undefined : file;
 }
 
 function inodeOf({ device, inode }: FileStat): string {

@@ -51,6 +51,11 @@ export class Taken {
     return this.#through > this.#record.bytes;
   }
 
+  /** False while a commit of what was taken is to come, and for ever when it was refused. */
+  get isSettled(): boolean {
+    return this.committed === this.#through;
+  }
+
   /** The next bytes, all of which are taken. */
   push(bytes: Uint8Array): void {
     const head = bytes.subarray(0, END_BYTES - this.#headBytes);
