@@ -159,6 +159,75 @@ test('a drop that slept at any step while rows came drops none of them unsent, o
   expect([...ends].sort()).toEqual(['E_REFUSED', 'dropped']);
 });
 
+test.each([
+  ['that no sink got, when rows may be abandoned', true],
+  ['that were sent, when none may be', false],
+])(
+  'a drop that slept while another dropped keeps rows of the new dataset %s',
+  async (_, abandon) => {
+    const ends = new Set<string>();
+    const places = await everyPause(async (pauseHere) => {
+      const world = await delivered();
+      const other = await world.open({ leases: everybodyLives });
+      let begun = false;
+      let came: number[] = [];
+      const fs = pauseHere(world.disk.process(), async () => {
+        if (!begun) return;
+        await dies(() => drop(world));
+        came = [5, 6];
+        await world.append(other, 2);
+        await (abandon ? other.flush() : other.tick());
+      });
+      const slow = await world.open({ fs, leases: everybodyLives });
+      begun = true;
+      const ended = await slow.byHand.drop({ dataset: DATASET, abandon }).then(
+        () => 'dropped',
+        (error: unknown) => (isHypError(error) ? error.code : String(error)),
+      );
+      ends.add(ended);
+      await slow.close();
+      await other.close();
+      expect((await settled(world)).rows).toEqual(came);
+      expect(await ids(world)).toEqual([1, 2, 3, 4, ...came, 1000]);
+    }, STRIDE);
+    expect([...ends].sort()).toEqual(['E_UNKNOWN_DATASET', 'dropped']);
+    expect(places.length).toBeGreaterThan(2);
+  },
+);
+
+test('a drop that only removes what an earlier one left drops no rows that come meanwhile', async () => {
+  const ends = new Set<string>();
+  await everyPause(async (pauseHere) => {
+    const world = await delivered();
+    const killed = world.disk.process();
+    const left = interceptFs(killed, (step, run) => {
+      if (step.op === 'unlink' && step.path.startsWith(`${TABLE}/data/`)) killed.kill();
+      return run();
+    });
+    await dies(() => drop(world, {}, { fs: left }));
+    const other = await world.open({ leases: everybodyLives });
+    let begun = false;
+    let came: number[] = [];
+    const fs = pauseHere(world.disk.process(), async () => {
+      if (!begun) return;
+      came = [5, 6];
+      await world.append(other, 2);
+      await other.flush();
+    });
+    const slow = await world.open({ fs, leases: everybodyLives });
+    begun = true;
+    const ended = await slow.byHand.drop({ dataset: DATASET, abandon: true }).then(
+      () => 'dropped',
+      (error: unknown) => (isHypError(error) ? error.code : String(error)),
+    );
+    ends.add(ended);
+    await slow.close();
+    await other.close();
+    expect((await settled(world)).rows).toEqual(came);
+  }, STRIDE);
+  expect([...ends].sort()).toEqual(['E_UNKNOWN_DATASET', 'dropped']);
+});
+
 test('a flush and an export that slept at any step while the dataset was dropped mix nothing up', async () => {
   const places = await everyPause(async (pauseHere) => {
     const world = await delivered();

@@ -4,6 +4,7 @@
  * | label | evidence | action |
  * | none | no table, or dropped already and nothing left of it | E_UNKNOWN_DATASET |
  * | unsent | a sink that holds rows back never got rows of it, or has a unit on its way | refused |
+ * | renewed | dropped since the command began, and rows came after it | E_UNKNOWN_DATASET; they stay |
  * | go | all rows are out, or the person abandons them | storage/iceberg/dropped |
  *
  * | step | a crash right after leaves |
@@ -11,7 +12,7 @@
  * | 2 asked of every sink, against the head that is dropped | the dataset |
  * | 3 the table's version (commit point), old files removed | dropped; files, until it is run again |
  *
- * A commit between 2 and 3 is a conflict: all is asked again. Rows appended after 3 are the first of a
+ * A commit between 2 and 3 is a conflict: all is asked again, of the same dataset only. Rows appended after 3 are the first of a
  * new dataset: its lineage is another, and its table names the old one as dropped, so that the sinks
  * begin with it unasked. Their records of the old lineage stay, and nobody goes on with them.
  * llp/0022
@@ -23,7 +24,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { keptProgress } from '../../../state/kept-progress.ts';
 import { instanceOf, openRegistry, registeredSinks } from '../../../state/registry.ts';
 import { currentSnapshot } from '../../../storage/iceberg/metadata.ts';
-import { dropTable, isDropped } from '../../../storage/iceberg/dropped.ts';
+import { dropTable, droppedLineages, isDropped } from '../../../storage/iceberg/dropped.ts';
 import { dataDir } from '../../../storage/layout.ts';
 import type { Table, TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
@@ -40,6 +41,8 @@ export async function dropDataset(
 ): Promise<DropReport> {
   const { dataset, abandon = false, dryRun = false } = request;
   const table = context.table(dataset);
+  const drops = timesDropped(await table.load());
+  let first: TableHead | undefined;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const waiting = (await spoolPending(context)).find((each) => each.dataset === dataset);
     if (waiting !== undefined && !dryRun) await flushDataset(context, dataset);
@@ -47,6 +50,8 @@ export async function dropDataset(
     if (head === undefined || (await isGone(table, head))) {
       throw unknownDataset(dataset);
     }
+    first ??= head;
+    if (isRenewed({ drops, first }, head)) throw renewed(dataset);
     const neverSent = await neverSentOf(context, dataset, head);
     const spoolRows = BigInt(dryRun ? (waiting?.rows ?? 0) : 0);
     const lineage = toLineage(head.value.hyp.lineage);
@@ -64,6 +69,34 @@ export async function dropDataset(
   throw new HypError('E_CONFLICT', `${dataset} changes too fast to be dropped`, {
     hint: 'Nothing was changed. Stop whoever appends to it, then run the command again.',
   });
+}
+
+/** As its lineage may change otherwise, too (llp/0017), datasets of one name are told by this. */
+function timesDropped(head: TableHead | undefined): number {
+  return head === undefined ? 0 : droppedLineages(head.value).length;
+}
+
+/** What the command found when it began, and at its first attempt, when all was flushed. */
+interface Asked {
+  readonly drops: number;
+  readonly first: TableHead;
+}
+
+/**
+ * True when `head` has rows that came after the dataset that is to be dropped was dropped: by another
+ * process meanwhile, or before, so that only its files were left to remove.
+ */
+function isRenewed({ drops, first }: Asked, head: TableHead): boolean {
+  if (isDropped(head.value)) return false;
+  return timesDropped(head) !== drops || isDropped(first.value);
+}
+
+function renewed(dataset: DatasetName): HypError {
+  return new HypError(
+    'E_UNKNOWN_DATASET',
+    `${dataset} is dropped, by another process; rows that came after it begin a new dataset`,
+    { hint: 'The new one was not changed. `hyp dataset list` shows it.' },
+  );
 }
 
 /** A commit beside it may trim what it had written: that is a conflict, too. */

@@ -157,8 +157,8 @@ export interface ByHand {
    * Flushes a dataset, then drops its table; destinations keep what they have. Rows appended later
    * begin a new dataset of that name, with another lineage, which the sinks take up by themselves.
    * Durable when it resolves; after a crash or a disk error it may be repeated. Throws
-   * E_UNKNOWN_DATASET, E_REFUSED while a registered sink never got rows, E_CORRUPT, E_CONFLICT, and
-   * what `flush` throws.
+   * E_UNKNOWN_DATASET (also when another process drops it meanwhile: rows that came after that stay),
+   * E_REFUSED while a registered sink never got rows, E_CORRUPT, E_CONFLICT, and what `flush` throws.
    */
   drop(request: DropRequest): Promise<DropReport>;
 }
