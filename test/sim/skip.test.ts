@@ -3,6 +3,7 @@
  * and no row of another range is lost or doubled, whatever stops in between. llp/0022
  */
 import { describe, expect, test } from 'vitest';
+import { isHypError } from '../../src/core/errors.ts';
 import { toDatasetName, toSeq, toSinkName } from '../../src/core/ids.ts';
 import { skipAction } from '../../src/engine/by-hand/skip.ts';
 import type { SkipReport } from '../../src/engine/by-hand/report.ts';
@@ -145,6 +146,37 @@ describe('a skip that is stopped', () => {
     }, STRIDE);
     expect(places.length).toBeGreaterThan(10);
   });
+});
+
+test('a skip that slept while the dataset was dropped skips no row that came after', async () => {
+  const ends = new Set<string>();
+  const places = await everyPause(async (pauseHere) => {
+    const world = await behind();
+    const other = await world.open({ leases: everybodyLives });
+    let begun = false;
+    let came: number[] = [];
+    const fs = pauseHere(world.disk.process(), async () => {
+      if (!begun) return;
+      await other.byHand.drop({ dataset: DATASET, abandon: true });
+      came = [9, 10, 11, 12, 13, 14, 15, 16];
+      await world.append(other, 8);
+      await other.flush();
+    });
+    const slow = await world.open({ fs });
+    begun = true;
+    const request = { sink: SINK, dataset: DATASET, through: toSeq(7) };
+    const ended = await slow.byHand.skip(request).then(
+      () => 'skipped',
+      (error: unknown) => (isHypError(error) ? error.code : String(error)),
+    );
+    ends.add(ended);
+    await slow.close();
+    await other.close();
+    await world.settle();
+    expect((await ids(world)).filter((id) => id > 8)).toEqual(came);
+  }, 3 * STRIDE);
+  expect([...ends].sort()).toEqual(['E_RANGE', 'skipped']);
+  expect(places.length).toBeGreaterThan(3);
 });
 
 test('an exporter that slept at any step while its rows were skipped sends all of them or none', async () => {

@@ -15,6 +15,7 @@
  * over: those rows are delivered, and the rest is skipped.
  *
  * | label | progress | action |
+ * | another | of another lineage than the table when the command began | E_RANGE: its rows are others |
  * | parked | waits for a person | refused |
  * | done | the watermark is there | nothing |
  * | finish | a unit is open | deliver it whole, then look again |
@@ -22,6 +23,7 @@
  * llp/0022
  */
 import { HypError } from '../../core/errors.ts';
+import { toLineage } from '../../core/ids.ts';
 import type { Seq } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { absentRows } from '../../core/unit.ts';
@@ -66,7 +68,7 @@ interface Skipping {
 
 /**
  * Declines the rows of `(watermark, through]` for one sink. Durable when it resolves; idempotent.
- * Throws E_USAGE, E_UNKNOWN_DATASET, E_RANGE above the table's end, E_PARKED, E_FORK, E_CORRUPT when
+ * Throws E_USAGE, E_UNKNOWN_DATASET, E_RANGE above the table's end or when it got another, E_PARKED, E_FORK, E_CORRUPT when
  * the rows cannot be read (their digest belongs to the chain), E_UNAVAILABLE, E_CONFLICT.
  */
 export async function skipRows(
@@ -96,6 +98,7 @@ export async function skipRows(
     const work = await workOf(skipping);
     if (work === undefined) continue;
     const { progress } = work;
+    if (progress.lineage !== toLineage(head.value.hyp.lineage)) throw otherRows(request);
     from ??= progress.watermark;
     const action = skipAction(progress, through);
     if (dryRun) return planned(progress, through);
@@ -131,6 +134,15 @@ async function workOf({ context, sink, request }: Skipping): Promise<Work | unde
     case 'ready':
       return stands.work;
   }
+}
+
+/** The numbers a person gave are of one lineage: after a drop they are those of new rows. */
+function otherRows({ dataset, through }: SkipRequest): HypError {
+  return new HypError(
+    'E_RANGE',
+    `seq ${through} of ${dataset} is another row by now: it was dropped, or goes on under another lineage`,
+    { hint: 'Nothing of it is skipped. Look at `hyp status`, then say up to which row to skip.' },
+  );
 }
 
 function planned({ watermark, open }: Progress, through: Seq): SkipReport {
