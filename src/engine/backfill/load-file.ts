@@ -16,6 +16,7 @@ import type { Piece } from './commit-group.ts';
 import { openContent } from './content.ts';
 import type { FileContent } from './content.ts';
 import type { KnownFiles } from './known-sources.ts';
+import { OtherContent, proven } from './proven-content.ts';
 import { PrefixDigest } from '../prefix-digest.ts';
 import { formatOf, readRows } from './format.ts';
 import { gather } from './gather.ts';
@@ -23,7 +24,7 @@ import type { Gathered, GatheredBatches } from './gather.ts';
 import { WorkerDeath } from '../workers/thread.ts';
 import type { Workers } from '../workers/workers.ts';
 import { decideSource, firstRecord, matchPrefix, sourcePrefix } from './source.ts';
-import type { SourceDecision } from './source.ts';
+import type { Mark, SourceDecision } from './source.ts';
 
 export interface LoadPlace {
   readonly context: EngineContext;
@@ -72,7 +73,7 @@ interface FormattedContent extends FileContent {
   readonly format: InputFormat;
 }
 
-/** Another process moved the source: what the file is has to be decided again. */
+/** Another process moved the source, or changed the file: what it is has to be decided again. */
 const OVERTAKEN = 'overtaken';
 /** A commit killed two workers, and was not made. */
 const KILLED = 'killed';
@@ -92,16 +93,20 @@ export async function loadFile(
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const opened = await openContent(path);
     const head = await firstRecord(opened.read());
-    const content = { ...opened, format: place.options.format ?? formatOf(path, head) };
-    const decision = await decide(place, content, head);
+    const { decision, marks } = await decide(place, opened, head);
     if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
       const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
       const outcome = total.bytes > 0 ? 'added' : decision.label;
       return { state: 'done', report: report(path, total, { outcome, firstPath }) };
     }
+    const content: FormattedContent = {
+      path,
+      format: place.options.format ?? formatOf(path, head),
+      read: (onStored) => proven(opened.read(onStored), { head, marks }),
+    };
     const loaded: Loaded | Again = await new FileLoad(place, content, decision, total)
       .run({ ...more, trial })
-      .catch((error: unknown) => killedAgain(path, error, trial));
+      .catch((error: unknown) => decideAgain(path, error, trial));
     if (typeof loaded === 'string') {
       trial ||= loaded === KILLED;
       place.known.forget();
@@ -117,7 +122,8 @@ export async function loadFile(
 }
 
 /** Rows that were read kill who encodes them: the file is read again, and each block is tried. */
-function killedAgain(path: string, error: unknown, trial: boolean): typeof KILLED {
+function decideAgain(path: string, error: unknown, trial: boolean): Again {
+  if (error instanceof OtherContent) return OVERTAKEN;
   if (!(error instanceof WorkerDeath)) throw error;
   if (!trial) return KILLED;
   throw new HypError('E_INTERNAL', `rows of ${path} kill worker threads: ${error.message}`, {
@@ -146,20 +152,21 @@ function report(
   return { path, ...total, firstPath: undefined, unfinished: undefined, ...more };
 }
 
+interface Decided {
+  readonly decision: SourceDecision;
+  /** What it was decided by, beside its first record. */
+  readonly marks: readonly Mark[];
+}
+
 /** A content nothing is known of is not read for this; any other is hashed once. */
-async function decide(
-  place: LoadPlace,
-  content: FileContent,
-  head: Uint8Array,
-): Promise<SourceDecision> {
+async function decide(place: LoadPlace, content: FileContent, head: Uint8Array): Promise<Decided> {
   const known = await place.known.under(sourcePrefix(head));
-  if (place.options.again === true) return { label: 'new', source: known.takeFree() };
-  const match = known.isEmpty
-    ? { source: undefined, bytes: 0 }
-    : await matchPrefix(content.read(), known);
-  const position =
-    match.source === undefined ? undefined : await place.known.position(match.source);
-  return decideSource(content.path, { position, bytes: match.bytes }, () => known.takeFree());
+  const begin = (): SourceDecision => ({ label: 'new', source: known.takeFree() });
+  if (place.options.again === true || known.isEmpty) return { decision: begin(), marks: [] };
+  const { source, bytes, marks } = await matchPrefix(content.read(), known);
+  const position = source === undefined ? undefined : await place.known.position(source);
+  const decision = decideSource(content.path, { position, bytes }, () => known.takeFree());
+  return { decision, marks };
 }
 
 type Begun = Extract<SourceDecision, { readonly label: 'new' | 'resume' }>;
@@ -171,7 +178,6 @@ class FileLoad {
   readonly #decision: Begun;
   readonly #total: Total;
   readonly #digest = new PrefixDigest();
-  #pushedBytes = 0;
   #through: number;
 
   constructor(place: LoadPlace, content: FormattedContent, decision: Begun, total: Total) {
@@ -203,12 +209,9 @@ class FileLoad {
   }
 
   async #take(batches: GatheredBatches, more: LoadOptions): Promise<typeof OVERTAKEN | Loaded> {
-    let begun = false;
     let small: Piece | undefined;
     for (;;) {
       const next = await this.#next(batches, small);
-      if (!begun && !this.#startsAsDecided()) return OVERTAKEN;
-      begun = true;
       if (next.done === true) {
         if (small !== undefined) await this.#wait(small);
         return { state: small === undefined ? 'done' : 'waiting', rest: next.value };
@@ -243,17 +246,8 @@ class FileLoad {
     for await (const chunk of this.#content.read(onStored)) {
       assertNotStopped(this.#place.options, this.#content.path);
       this.#digest.push(chunk);
-      this.#pushedBytes += chunk.length;
       yield chunk;
     }
-  }
-
-  /** A file may be another one than a moment ago. */
-  #startsAsDecided(): boolean {
-    const decision = this.#decision;
-    if (decision.label === 'new') return true;
-    if (this.#pushedBytes < decision.through) return false;
-    return this.#digest.at(decision.through) === decision.digest;
   }
 
   #piece(decoded: Gathered): Piece {

@@ -18,6 +18,8 @@ import { PrefixDigest } from '../prefix-digest.ts';
 
 /** A first record longer than this is known by its beginning. */
 const HEAD_BYTES = 64 * 1024;
+/** Of a content that is read again, this much waits for its proof. */
+const MARK_BYTES = 1024 * 1024;
 const LF = 0x0a;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -31,7 +33,6 @@ export type SourceDecision =
       readonly label: 'resume';
       readonly source: string;
       readonly through: number;
-      readonly digest: string;
       readonly firstPath: string;
     }
   | { readonly label: 'unchanged' }
@@ -43,6 +44,20 @@ export interface PrefixMatch {
   readonly position: Position | undefined;
   /** Bytes of the whole content. */
   readonly bytes: number;
+}
+
+/** The digest of a content's first `bytes`. */
+export interface Mark {
+  readonly bytes: number;
+  readonly digest: string;
+}
+
+export interface ContentMatch {
+  readonly source: string | undefined;
+  /** Bytes of the whole content. */
+  readonly bytes: number;
+  /** What it was, for whoever reads it again. */
+  readonly marks: readonly Mark[];
 }
 
 /** Sources that could be this file share its first record. */
@@ -113,11 +128,12 @@ function isBlank(byte: number | undefined): boolean {
 export async function matchPrefix(
   content: AsyncIterable<Uint8Array>,
   known: KnownSources,
-): Promise<{ readonly source: string | undefined; readonly bytes: number }> {
+): Promise<ContentMatch> {
   const marks = new Set(known.lengthsWithoutHalf());
   const digest = new PrefixDigest((half) => {
     for (const length of known.lengthsWith(half)) marks.add(length);
   });
+  const passed: Mark[] = [];
   let bytes = 0;
   let found: string | undefined;
   for await (const chunk of content) {
@@ -125,8 +141,11 @@ export async function matchPrefix(
     const end = bytes + chunk.length;
     found = matchThrough(end, { digest, known, marks, bytes }) ?? found;
     bytes = end;
+    if (bytes - (passed.at(-1)?.bytes ?? 0) < MARK_BYTES) continue;
+    passed.push({ bytes, digest: digest.at(bytes) });
   }
-  return { source: found, bytes };
+  if (passed.at(-1)?.bytes !== bytes) passed.push({ bytes, digest: digest.at(bytes) });
+  return { source: found, bytes, marks: passed };
 }
 
 /** The last source that ends in `(bytes, end]`. Halves met on the way may add marks. */
@@ -170,8 +189,7 @@ export function decideSource(
   const through = Number(position.through);
   const firstPath = position.hint ?? path;
   if (through < match.bytes) {
-    const { source, digest } = position;
-    return { label: 'resume', source, through, digest, firstPath };
+    return { label: 'resume', source: position.source, through, firstPath };
   }
   return firstPath === path ? { label: 'unchanged' } : { label: 'same-bytes', firstPath };
 }
