@@ -2,11 +2,12 @@
  * Backfills whose files are replaced, or whose sources others move, between two of their steps: every
  * row of every file is in once. llp/0012
  */
-import { renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Engine } from '../../src/engine/api.ts';
 import type { BackfillReport } from '../../src/engine/backfill/report.ts';
+import { runDuckDb } from '../support/duckdb.ts';
 import { interceptFs } from '../support/intercept-fs.ts';
 import { tempDir } from '../support/tmp.ts';
 import { World, tableRows } from '../support/world.ts';
@@ -133,3 +134,52 @@ test.each(CASES)(
     }
   },
 );
+
+test.each([
+  ['of its own', 300_000],
+  ['shared with other files', 100_000],
+])(
+  'a file that is loaded again is in once more when another process ends it, its last commit %s',
+  async (_, bytes) => {
+    const path = join(await tempDir(), 'app.ndjson');
+    const row = (id: number, pad: number): string => `{"id":${id},"p":"${'x'.repeat(pad)}"}\n`;
+    const world = new World();
+    const other = await world.open({ sinks: [] });
+    writeFileSync(path, row(1, 8_380_000));
+    await load(other, path);
+    // Four of these are a commit.
+    for (const id of [2, 3, 4]) appendFileSync(path, row(id, 8_380_000));
+    appendFileSync(path, row(5, bytes));
+    let versions = 0;
+    const fs = interceptFs(world.disk.process(), async ({ op, to }, run) => {
+      const isVersion = op === 'link' && to?.includes('/events/metadata/v') === true;
+      if (isVersion && ++versions === 2) await load(other, path);
+      return run();
+    });
+    const again = await world.open({ sinks: [], fs });
+    const report = await again.backfill('events', [path], { again: true });
+    expect(report.files).toMatchObject([{ outcome: 'added' }]);
+    expect((await tableRows(other)).map(({ id }) => id)).toEqual([1, 1, 2, 3, 4, 5]);
+    expect((await load(other, path)).files).toMatchObject([{ outcome: 'unchanged' }]);
+  },
+);
+
+test('a Parquet file that is loaded again is in once more when another process ends it', async () => {
+  const path = join(await tempDir(), 'app.parquet');
+  // A commit holds about sixty of them.
+  const select = "select i as id, repeat('x', 600000) as p from range(1, 66) t(i)";
+  await runDuckDb(`copy (${select}) to '${path}' (format parquet)`);
+  const world = new World();
+  const other = await world.open({ sinks: [] });
+  let versions = 0;
+  const fs = interceptFs(world.disk.process(), async ({ op, to }, run) => {
+    const isVersion = op === 'link' && to?.includes('/events/metadata/v') === true;
+    if (isVersion && ++versions === 2) await load(other, path);
+    return run();
+  });
+  const again = await world.open({ sinks: [], fs });
+  await again.backfill('events', [path], { again: true });
+  expect(versions).toBeGreaterThanOrEqual(2);
+  const ids = (await tableRows(other)).map(({ id }) => id);
+  expect(ids).toEqual(Array.from({ length: 65 }, (_, at) => at + 1));
+});

@@ -16,7 +16,7 @@ import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
 import { KnownFiles } from './known-sources.ts';
 import { loadFile } from './load-file.ts';
-import type { LoadPlace } from './load-file.ts';
+import type { LoadOptions, LoadPlace, LoadedAgain } from './load-file.ts';
 import { isParquetFile, loadParquet } from './load-parquet.ts';
 import { RejectsFile } from './rejects.ts';
 import { workerCount, workerEvidence } from '../workers/count.ts';
@@ -85,6 +85,8 @@ class BackfillRun {
   readonly #reports: BackfillFileReport[] = [];
   /** Files with a piece in the group, by number. */
   #waiting: number[] = [];
+  /** What was begun of each file that is loaded again, by number: a refused group asks a second time. */
+  readonly #again: (LoadedAgain | undefined)[] = [];
   #bytesDone = 0;
 
   constructor(place: Omit<LoadPlace, 'group' | 'commitGroup' | 'tally'>, files: readonly string[]) {
@@ -123,13 +125,12 @@ class BackfillRun {
     return this.#reports;
   }
 
-  async #load(
-    index: number,
-    more: { readonly alone: boolean; readonly onStored: (bytes: number) => void },
-  ): Promise<void> {
+  async #load(index: number, how: Omit<LoadOptions, 'again'>): Promise<void> {
     const path = resolve(this.#files[index] ?? '');
     const load = (await isParquetFile(path, this.#place.options)) ? loadParquet : loadFile;
-    const { state, report } = await load(this.#place, path, more);
+    if (this.#place.options.again === true) this.#again[index] ??= { source: undefined };
+    const again = this.#again[index];
+    const { state, report } = await load(this.#place, path, { ...how, again });
     this.#reports[index] = report;
     if (state === 'waiting') this.#waiting.push(index);
   }

@@ -9,12 +9,14 @@ import type { DatasetName } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Unfinished } from '../../codec/ndjson/decoder.ts';
 import type { BackfillFileReport, BackfillOptions, InputFormat } from './report.ts';
+import type { Position } from '../../../storage/positions/positions.ts';
 import type { EngineContext } from '../context.ts';
 import { declaredKinds } from '../declared.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';
 import { openContent } from './content.ts';
 import type { FileContent } from './content.ts';
+import { KnownSources } from './known-sources.ts';
 import type { KnownFiles } from './known-sources.ts';
 import { OtherContent, proven } from './proven-content.ts';
 import { PrefixDigest } from '../prefix-digest.ts';
@@ -44,6 +46,17 @@ export interface LoadOptions {
   /** Nothing of this file waits for others. */
   readonly alone: boolean;
   readonly onStored: (bytes: number) => void;
+  /** Given when the file is to be loaded although its content is in; the same one for each try. */
+  readonly again: LoadedAgain | undefined;
+}
+
+/**
+ * What a run began of one file that it loads again. From its first commit on there is no beginning
+ * anew, whoever moves the source: it goes on there, or is done when all of it is in.
+ */
+export interface LoadedAgain {
+  /** undefined: nothing is committed yet. */
+  source: string | undefined;
 }
 
 interface TryOptions extends LoadOptions {
@@ -93,10 +106,10 @@ export async function loadFile(
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const opened = await openContent(path);
     const head = await firstRecord(opened.read());
-    const { decision, marks } = await decide(place, opened, head);
+    const { decision, marks } = await decide(place, opened, { head, again: more.again });
     if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
       const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
-      const outcome = total.bytes > 0 ? 'added' : decision.label;
+      const outcome = total.bytes > 0 || more.again !== undefined ? 'added' : decision.label;
       return { state: 'done', report: report(path, total, { outcome, firstPath }) };
     }
     const content: FormattedContent = {
@@ -158,15 +171,55 @@ interface Decided {
   readonly marks: readonly Mark[];
 }
 
+interface Asked extends Pick<LoadOptions, 'again'> {
+  readonly head: Uint8Array;
+}
+
 /** A content nothing is known of is not read for this; any other is hashed once. */
-async function decide(place: LoadPlace, content: FileContent, head: Uint8Array): Promise<Decided> {
-  const known = await place.known.under(sourcePrefix(head));
+async function decide(
+  place: LoadPlace,
+  content: FileContent,
+  { head, again }: Asked,
+): Promise<Decided> {
+  const prefix = sourcePrefix(head);
+  const begun = await begunAgain(place, again);
+  if (begun !== undefined) return goOn(content, prefix, begun);
+  const known = await place.known.under(prefix);
   const begin = (): SourceDecision => ({ label: 'new', source: known.takeFree() });
-  if (place.options.again === true || known.isEmpty) return { decision: begin(), marks: [] };
+  if (again !== undefined || known.isEmpty) return { decision: begin(), marks: [] };
   const { source, bytes, marks } = await matchPrefix(content.read(), known);
   const position = source === undefined ? undefined : await place.known.position(source);
   const decision = decideSource(content.path, { position, bytes }, () => known.takeFree());
   return { decision, marks };
+}
+
+/** Where the source stands by now that this run began; undefined: none, or it was dropped. */
+export async function begunAgain(
+  { known }: Pick<LoadPlace, 'known'>,
+  again: LoadedAgain | undefined,
+): Promise<Position | undefined> {
+  return again?.source === undefined ? undefined : known.position(again.source);
+}
+
+/** What is left of a file that is being loaded again. E_CONFLICT when that cannot be told. */
+async function goOn(content: FileContent, prefix: string, begun: Position): Promise<Decided> {
+  const { path } = content;
+  const only = new KnownSources(prefix);
+  only.add(begun);
+  const { source, bytes, marks } = await matchPrefix(content.read(), only);
+  if (source === undefined) throw notBegun(path);
+  const position = { ...begun, hint: path };
+  return { decision: decideSource(path, { position, bytes }, () => source), marks };
+}
+
+export function notBegun(path: string): HypError {
+  return new HypError(
+    'E_CONFLICT',
+    `${path} is not the file any more of which rows are in again, or its source went on otherwise`,
+    {
+      hint: 'What was committed stays. Run the command without --again: it adds what is not in.',
+    },
+  );
 }
 
 type Begun = Extract<SourceDecision, { readonly label: 'new' | 'resume' }>;
@@ -179,6 +232,7 @@ class FileLoad {
   readonly #total: Total;
   readonly #digest = new PrefixDigest();
   #through: number;
+  #again: LoadedAgain | undefined;
 
   constructor(place: LoadPlace, content: FormattedContent, decision: Begun, total: Total) {
     this.#place = place;
@@ -193,6 +247,7 @@ class FileLoad {
     const { context, dataset, workers } = this.#place;
     const { observe } = context;
     const { trial } = more;
+    this.#again = more.again;
     const start = this.#through;
     const { format } = this.#content;
     const types = await this.#place.known.columnTypes();
@@ -280,6 +335,7 @@ class FileLoad {
       committed = await alone.commit();
     } finally {
       if (!committed) this.#takeBack(piece);
+      else if (this.#again !== undefined) this.#again.source = piece.move.source;
     }
     return committed;
   }

@@ -23,6 +23,7 @@ import type { Piece } from './commit-group.ts';
 import { gathered } from './gather.ts';
 import { isNamedParquet, isNamedText } from './format.ts';
 import type { KnownSources } from './known-sources.ts';
+import { begunAgain, notBegun } from './load-file.ts';
 import type { FileResult, LoadOptions, LoadPlace } from './load-file.ts';
 import { ProvenFile } from './proven-file.ts';
 import type { BackfillFileReport, BackfillOptions } from './report.ts';
@@ -110,10 +111,11 @@ async function loadProven(
     return { path, ...total, firstPath: undefined, unfinished: undefined, ...more };
   };
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
-    const decision = await decide(place, file, footer);
+    const decision = await decide(place, file, { footer, again: more.again });
     if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
       const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
-      const outcome = total.bytes > 0 ? 'added' : decision.label;
+      const outcome =
+        total.bytes > 0 || more.again?.source !== undefined ? 'added' : decision.label;
       return { state: 'done', report: report({ outcome, firstPath }) };
     }
     const load = new ParquetLoad(place, { file, footer, total }, decision);
@@ -126,12 +128,25 @@ async function loadProven(
   });
 }
 
+interface Asked extends Pick<LoadOptions, 'again'> {
+  readonly footer: InputFooter;
+}
+
 async function decide(
   place: LoadPlace,
   { path, digest }: ProvenFile,
-  { rows }: InputFooter,
+  { footer: { rows }, again }: Asked,
 ): Promise<ParquetDecision> {
-  const known = await place.known.under(`parquet/${digest}#`);
+  const prefix = `parquet/${digest}#`;
+  const known = await place.known.under(prefix);
+  const begun = await begunAgain(place, again);
+  if (begun !== undefined) {
+    if (!begun.source.startsWith(prefix)) throw notBegun(path);
+    const through = Number(begun.through);
+    return through < rows
+      ? { label: 'resume', source: begun.source, through }
+      : { label: 'unchanged' };
+  }
   const all = known.sourceAt(rows, digest);
   const position = all === undefined ? undefined : await place.known.position(all);
   const evidence = {
@@ -139,7 +154,7 @@ async function decide(
     rows,
     unfinished: unfinishedOf(known, digest, rows),
     finishedFrom: position === undefined ? undefined : (position.hint ?? path),
-    again: place.options.again === true,
+    again: again !== undefined,
   };
   return decideParquet(evidence, () => known.takeFree());
 }
@@ -185,15 +200,15 @@ class ParquetLoad {
     try {
       for await (const decoded of readParquetRows(file, footer, this.#through)) {
         assertNotStopped(this.#place.options, file.path);
-        if (small !== undefined && !(await this.#commit(small))) return 'overtaken';
+        if (small !== undefined && !(await this.#commit(small, more))) return 'overtaken';
         small = undefined;
         const piece = this.#piece(decoded, more);
         if (!more.alone && CommitGroup.isSmall(piece)) small = piece;
-        else if (!(await this.#commit(piece))) return 'overtaken';
+        else if (!(await this.#commit(piece, more))) return 'overtaken';
       }
     } catch (error) {
       // What came before damage is stored.
-      if (small !== undefined) await this.#commit(small);
+      if (small !== undefined) await this.#commit(small, more);
       throw error;
     }
     if (small === undefined) return 'done';
@@ -224,11 +239,14 @@ class ParquetLoad {
   }
 
   /** False when the source was moved by another process: what the piece added is taken back. */
-  async #commit(piece: Piece): Promise<boolean> {
+  async #commit(piece: Piece, { again }: LoadOptions): Promise<boolean> {
     await this.#place.commitGroup();
     const alone = this.#place.newGroup();
     alone.add(piece);
-    if (await alone.commit()) return true;
+    if (await alone.commit()) {
+      if (again !== undefined) again.source = piece.move.source;
+      return true;
+    }
     const { decoded, move } = piece;
     const { total } = this.#loading;
     total.bytes -= this.#share(decoded.endByte) - this.#share(Number(move.from ?? 0n));

@@ -38,7 +38,7 @@ import { Taken, readFrom } from './taken.ts';
 /** Another process moved a source, or a file changed while it was read: asked anew at once. */
 const TRIES = 10;
 const MAGIC_BYTES = 4;
-const ALONE = { alone: true, onStored: () => undefined };
+const ALONE = { alone: true, onStored: () => undefined, again: undefined };
 
 interface Followed {
   readonly stat: FileStat;
