@@ -149,14 +149,15 @@ function isByteOrderMark(byte: number, at: number): boolean {
   return at < 3 && byte === [0xef, 0xbb, 0xbf][at];
 }
 
-/** Line feeds between tokens become spaces; those inside a text stay wrong. */
+/** Line feeds between tokens become spaces; those inside a text, escaped or not, stay wrong. */
 function asLine(bytes: Buffer): Uint8Array {
   let inText = false;
+  let escaped = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
     if (byte === LF) bytes[at] = inText ? BAD_CONTROL : SPACE;
-    else if (byte === QUOTE) inText = !inText;
-    else if (byte === BACKSLASH && inText) at += 1;
+    else if (byte === QUOTE && !escaped) inText = !inText;
+    escaped = byte === BACKSLASH && inText && !escaped;
   }
   return bytes;
 }

@@ -2,11 +2,13 @@
  * Owns: records of another text format becoming batches by way of NDJSON: each record is one line
  * for the decoder, and what comes out is told in places of the source. So a value means the same
  * whatever file it came from, and limits hold.
- * Invariant: I13 (a batch is cut as the decoder cuts it; places of one batch are kept).
+ * Invariants: I13 (a batch is cut as the decoder cuts it; places of one batch are kept); one record,
+ * one line, one place.
  * llp/0019
  */
 import { unobserved } from '../core/events.ts';
 import type { Observe } from '../core/events.ts';
+import { invariant } from '../core/invariant.ts';
 import { NdjsonDecoder } from './ndjson/decoder.ts';
 import type { DeclaredKinds, DecodedBatch, Unfinished } from './ndjson/decoder.ts';
 import { REJECT_BYTES, newReject } from './ndjson/reject.ts';
@@ -37,6 +39,7 @@ interface Placed extends RecordPlace {
   readonly reject: { readonly reason: string; readonly bytes: Uint8Array } | undefined;
 }
 
+const LF = 0x0a;
 const PIECE_CHARACTERS = 64 * 1024;
 
 export class RowTexts {
@@ -71,6 +74,9 @@ export class RowTexts {
   }
 
   #line(text: string | Uint8Array): DecodedBatch[] {
+    // Two lines for one place would shift the places of all that follow.
+    const broken = typeof text === 'string' ? text.includes('\n') : text.includes(LF);
+    invariant(!broken, 'a record is one line');
     this.#pieces.push(text, '\n');
     this.#waiting += text.length + 1;
     if (this.#waiting < PIECE_CHARACTERS) return [];
@@ -89,8 +95,12 @@ export class RowTexts {
     const places = this.#places.splice(0, batch.endLine - this.#taken);
     const before = this.#taken;
     this.#taken = batch.endLine;
+    invariant(places.length === this.#taken - before, 'each line of a batch has its place');
     const last = places.at(-1);
-    if (last === undefined) return [];
+    if (last === undefined) {
+      invariant(batch.batch.rows === 0, 'a row has its place');
+      return [];
+    }
     const rejects = batch.rejects.map((reject) => {
       const place = places[reject.line - before - 1] ?? last;
       const { reason, bytes } = place.reject ?? reject;

@@ -6,6 +6,7 @@ import { LIMITS } from '../../../src/core/limits.ts';
 import { readCsv } from '../../../src/codec/csv.ts';
 import type { ColumnType } from '../../../src/codec/columns.ts';
 import { readJsonArray } from '../../../src/codec/json-array.ts';
+import { RowTexts } from '../../../src/codec/row-texts.ts';
 import type { RowBatches } from '../../../src/codec/row-texts.ts';
 import { batchToRows } from '../../../src/codec/rows.ts';
 
@@ -158,6 +159,13 @@ describe('CSV', () => {
   });
 });
 
+describe('rows by way of NDJSON', () => {
+  it.each(['{"a":\n1}', Buffer.from('{"a":\n1}')])('are one line each: %j', (text) => {
+    const place = { line: 1, byte: 0, endByte: 8, endLine: 1 };
+    expect(() => new RowTexts().add(text, place)).toThrow('a record is one line');
+  });
+});
+
 describe('a JSON array', () => {
   it('gives its objects, however they are laid out, with their places', async () => {
     const text = '\ufeff[\n  {"a": 1,\n   "b": [1, "]},{"]},\n  {"a":2},3,\n"x", {"a":4}\n]\n';
@@ -205,5 +213,21 @@ describe('a JSON array', () => {
 
   it('refuses an element with a line feed in a text', async () => {
     expect((await array('[{"a":"x\ny"}]'))?.rejects).toHaveLength(1);
+  });
+
+  it('refuses an element with a backslash before a line feed once, and no row of the next', async () => {
+    const bad = '{"a":"x\\\ny"}';
+    const good = Array.from({ length: 20_000 }, (_, n) => `{"n":${n}}`);
+    const text = `[${[bad, bad, bad, ...good].join(',\n')}]`;
+    const found = await collect(
+      readJsonArray(cut(Buffer.from(text), 100_000), { start: 0, observe: unobserved }),
+    );
+    expect(found.rows).toHaveLength(good.length);
+    expect(found.rejects.map(({ line, byte }) => [line, byte])).toEqual([
+      [1, 1],
+      [3, 15],
+      [5, 29],
+    ]);
+    expect(found.endByte).toBe(text.length - 1);
   });
 });
