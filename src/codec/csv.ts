@@ -19,6 +19,8 @@ import type { ReadFrom, RecordPlace, RowBatches } from './row-texts.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 const QUOTE = 0x22;
+/** A byte order mark, at byte 0: the first field begins behind it. */
+const MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 /** Records given to the parser at once. */
@@ -45,24 +47,45 @@ interface CutRecord {
   readonly broken: boolean;
 }
 
+/**
+ * Where in its field the next byte stands. A quote opens at the start, closes inside, and directly
+ * behind a closing one makes both a quote of the text; anywhere else it is no more than a wrong byte.
+ */
+type Inside = 'start' | 'plain' | 'quoted' | 'closed';
+
+/** Behind `byte`, which ends no record. */
+function behind(byte: number | undefined, inside: Inside, delimiter: number): Inside {
+  if (inside === 'quoted') return byte === QUOTE ? 'closed' : 'quoted';
+  if (byte === delimiter) return 'start';
+  return byte === QUOTE && inside !== 'plain' ? 'quoted' : 'plain';
+}
+
 /** Cuts a content into records, blank ones left out. */
 class RecordCutter {
+  readonly #delimiter: number;
   #rest: Buffer = Buffer.alloc(0);
-  /** Bytes of `#rest` that were looked at, and whether a quote is open there. */
+  /** Bytes of `#rest` that were looked at, and what the next one stands in. */
   #seen = 0;
-  #inQuotes = false;
+  #inside: Inside = 'start';
   #byte = 0;
   #line = 1;
+
+  constructor(delimiter: CsvOptions['delimiter']) {
+    this.#delimiter = delimiter.charCodeAt(0);
+  }
 
   *cut(chunk: Uint8Array): Generator<CutRecord> {
     const bytes = this.#rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#rest, chunk]);
     let from = 0;
+    let inside = this.#inside;
     for (let at = this.#seen; at < bytes.length; at++) {
       const byte = bytes[at];
-      if (byte === QUOTE) this.#inQuotes = !this.#inQuotes;
-      else if (byte === LF && !this.#inQuotes) {
+      if (byte === LF && inside !== 'quoted') {
         yield* this.#take(bytes.subarray(from, at + 1), { ended: true, broken: false });
         from = at + 1;
+        inside = 'start';
+      } else if (inside !== 'start' || byte !== MARK[this.#byte + at - from]) {
+        inside = behind(byte, inside, this.#delimiter);
       }
       if (at - from < LIMITS.lineBytes) continue;
       const end = bytes.indexOf(LF, from);
@@ -70,15 +93,16 @@ class RecordCutter {
       yield* this.#take(bytes.subarray(from, end + 1), { ended: true, broken: true });
       from = end + 1;
       at = end;
-      this.#inQuotes = false;
+      inside = 'start';
     }
+    this.#inside = inside;
     this.#rest = bytes.subarray(from);
     this.#seen = this.#rest.length;
   }
 
   /** The last record, without its line feed; undefined when there is none. */
   end(): CutRecord | Unfinished | undefined {
-    if (this.#inQuotes) return { line: this.#line, byte: this.#byte };
+    if (this.#inside === 'quoted') return { line: this.#line, byte: this.#byte };
     const [last] = this.#take(this.#rest, { ended: false, broken: false });
     return last;
   }
@@ -116,7 +140,7 @@ export async function* readCsv(
   content: AsyncIterable<Uint8Array>,
   options: CsvOptions,
 ): RowBatches {
-  const cutter = new RecordCutter();
+  const cutter = new RecordCutter(options.delimiter);
   const reader = new RecordReader(options);
   try {
     for await (const chunk of content) {
@@ -250,8 +274,7 @@ function onlyRecord(parsed: Parsed): Fields | string {
 }
 
 function withoutMark(bytes: Uint8Array): Uint8Array {
-  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return marked ? bytes.subarray(3) : bytes;
+  return MARK.every((byte, at) => bytes[at] === byte) ? bytes.subarray(MARK.length) : bytes;
 }
 
 /** JSON of a field: a value of the column's type when it is spelled like one, else text. */

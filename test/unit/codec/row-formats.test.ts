@@ -131,6 +131,27 @@ describe('CSV', () => {
   });
 
   it.each([
+    ['id,size\n1,5" pipe\n2,ok\n3,ok\n4,ok\n', ['2', '3', '4'], [[2, '1,5" pipe\n']]],
+    [
+      'id,size\n1,5" pipe\n2,ok\n3,6" pipe\n4,ok\n',
+      ['2', '4'],
+      [
+        [2, '1,5" pipe\n'],
+        [4, '3,6" pipe\n'],
+      ],
+    ],
+    ['id,size\n1,"5" pipe"x\n2,ok\n', ['2'], [[2, '1,"5" pipe"x\n']]],
+    ['id,size\n1, "5\n2,ok\n', ['2'], [[2, '1, "5\n']]],
+    ['id,size\n1,"5"" \n pipe"\n2,""\n3,""""\n', ['1', '2', '3'], []],
+    ['\ufeff"id","si\nze"\n"1","a"\n2,b\n', ['1', '2'], []],
+  ])('opens a quote only where a field begins: %j', async (text, ids, rejects) => {
+    const found = await csv(text);
+    expect(found?.rows.map(({ id }) => id)).toEqual(ids);
+    expect(found?.rejects.map(({ line, excerpt }) => [line, excerpt])).toEqual(rejects);
+    expect(found).toMatchObject({ endByte: Buffer.byteLength(text), rest: undefined });
+  });
+
+  it.each([
     ['a,b\n1,2\n3,4', 2, undefined],
     ['a,b\n1,2\n3,4\r', 1, { line: 3, byte: 8 }],
     ['a,b\n1,2\n3', 1, { line: 3, byte: 8 }],
