@@ -7,6 +7,7 @@
  * Invariant: I13 (a record of more than LIMITS.lineBytes is cut at its first line feed).
  * llp/0019
  */
+import { isUtf8 } from 'node:buffer';
 import { CsvError, parse } from 'csv-parse/sync';
 import { HypError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -23,6 +24,7 @@ const QUOTE = 0x22;
 const MARK = Uint8Array.of(0xef, 0xbb, 0xbf);
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
+const NOT_UTF8 = 'not UTF-8';
 /** Records given to the parser at once. */
 const BLOCK_RECORDS = 500;
 
@@ -213,7 +215,10 @@ class RecordReader {
     if (names.length > 0 && new Set(names).size === names.length) return names;
     const what = typeof fields === 'string' ? fields : 'a name stands twice';
     throw new HypError('E_BAD_INPUT', `the header in line ${place.line} is none: ${what}`, {
-      hint: 'The first line of a CSV file names its columns, each once.',
+      hint:
+        what === NOT_UTF8
+          ? 'Convert the file first, for example with `iconv -f LATIN1 -t UTF-8` or `-f UTF-16`.'
+          : 'The first line of a CSV file names its columns, each once.',
     });
   }
 
@@ -240,6 +245,8 @@ class RecordReader {
   }
 
   #parse(bytes: Uint8Array): Parsed {
+    // csv-parse would put U+FFFD where other bytes were.
+    if (!isUtf8(bytes)) return { wrong: NOT_UTF8 };
     try {
       const records: readonly unknown[] = parse(Buffer.from(bytes), {
         delimiter: this.#options.delimiter,

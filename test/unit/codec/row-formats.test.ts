@@ -38,7 +38,7 @@ async function collect(batches: RowBatches) {
 const sizes = [1, 2, 7, 64, 1_000_000];
 
 async function csv(
-  text: string,
+  text: string | Uint8Array,
   more: { start?: number; types?: Record<string, ColumnType> } = {},
 ) {
   const types = new Map(Object.entries(more.types ?? {}));
@@ -128,6 +128,40 @@ describe('CSV', () => {
     ]);
     expect(found.rows.at(-1)).toEqual({ a: '8', b: '9' });
     expect(found.endByte).toBe(text.length);
+  });
+
+  it('refuses a record that is not UTF-8 alone, and changes none', async () => {
+    const cesu = [0xed, 0xa0, 0xbd, 0xed, 0xb8, 0x80];
+    const lines = [
+      [...Buffer.from('id,name\n1,Jos')],
+      [0xe9, ...Buffer.from('\n2,é\n3,')],
+      [...cesu, ...Buffer.from('\n4,\ufffd\n')],
+    ];
+    const found = await csv(Uint8Array.from(lines.flat()));
+    expect(found?.rows).toEqual([
+      { id: '2', name: 'é' },
+      { id: '4', name: '\ufffd' },
+    ]);
+    expect(found?.rejects.map(({ line, byte, reason }) => [line, byte, reason])).toEqual([
+      [2, 8, 'not UTF-8'],
+      [4, 20, 'not UTF-8'],
+    ]);
+  });
+
+  it('refuses a header that is not UTF-8, and says what to do', async () => {
+    const latin = Buffer.from('pri\u00e9,pri\u00e8\n1,2\n', 'latin1');
+    expect((await csv(latin))?.error).toContain('the header in line 1 is none: not UTF-8');
+    const wide = Buffer.from('\ufeffid,name\n1,x\n', 'utf16le');
+    expect(await csv(wide)).toMatchObject({ rows: [], error: expect.stringContaining('UTF-8') });
+  });
+
+  it('leaves a last line that ends in the middle of a character', async () => {
+    const text = Buffer.from('a,b\n1,2\n3,é');
+    expect(await csv(text.subarray(0, -1))).toMatchObject({
+      rows: [{ a: '1', b: '2' }],
+      rejects: [],
+      rest: { line: 3, byte: 8 },
+    });
   });
 
   it.each([
