@@ -62,7 +62,7 @@ function behind(byte: number | undefined, inside: Inside, delimiter: number): In
   return byte === QUOTE && inside !== 'plain' ? 'quoted' : 'plain';
 }
 
-/** Cuts a content into records, blank ones left out. */
+/** Cuts a content into records, blank ones too. */
 class RecordCutter {
   readonly #delimiter: number;
   #rest: Buffer = Buffer.alloc(0);
@@ -105,6 +105,7 @@ class RecordCutter {
   /** The last record, without its line feed; undefined when there is none. */
   end(): CutRecord | Unfinished | undefined {
     if (this.#inside === 'quoted') return { line: this.#line, byte: this.#byte };
+    if (isBlank(this.#rest)) return undefined;
     const [last] = this.#take(this.#rest, { ended: false, broken: false });
     return last;
   }
@@ -121,7 +122,6 @@ class RecordCutter {
     };
     for (const byte of bytes) if (byte === LF) this.#line += 1;
     this.#byte += bytes.length;
-    if (isBlank(bytes)) return;
     yield { bytes, place: { ...place, endLine: this.#line - 1 }, ...how };
   }
 }
@@ -178,6 +178,8 @@ class RecordReader {
   *take(record: CutRecord): Generator<DecodedBatch> {
     const { start } = this.#options;
     const { byte, endByte } = record.place;
+    // The only column being null is a blank line; beside other columns it would have its delimiters.
+    if (this.#names?.length !== 1 && isBlank(record.bytes)) return;
     if (this.#names === undefined) this.#names = this.#header(record);
     else if (byte < start && endByte > start) yield* this.#continued(record);
     else if (byte >= start) {

@@ -152,7 +152,31 @@ describe('CSV', () => {
     const latin = Buffer.from('pri\u00e9,pri\u00e8\n1,2\n', 'latin1');
     expect((await csv(latin))?.error).toContain('the header in line 1 is none: not UTF-8');
     const wide = Buffer.from('\ufeffid,name\n1,x\n', 'utf16le');
-    expect(await csv(wide)).toMatchObject({ rows: [], error: expect.stringContaining('UTF-8') });
+    expect((await csv(wide))?.error).toContain('the header in line 1 is none: not UTF-8');
+  });
+
+  it.each([
+    ['name\nx\n\ny\n', [{ name: 'x' }, {}, { name: 'y' }], 10],
+    ['\r\nname\r\n\r\nx\r\n\r\n', [{}, { name: 'x' }, {}], 15],
+    ['name\n""\n\n', [{ name: '' }, {}], 9],
+    ['name\nx\n\r', [{ name: 'x' }], 7],
+    ['name\nx', [{ name: 'x' }], 6],
+    [
+      'a,b\n1,2\n\n3,4\n\n',
+      [
+        { a: '1', b: '2' },
+        { a: '3', b: '4' },
+      ],
+      13,
+    ],
+  ])('knows a blank line of one column as its null: %j', async (text, rows, endByte) => {
+    expect(await csv(text)).toMatchObject({ rows, rejects: [], endByte, rest: undefined });
+  });
+
+  it('takes what a file of one column grew by, once', async () => {
+    expect(await csv('name\nx\n\n', { start: 6 })).toMatchObject({ rows: [{}], rejects: [] });
+    expect(await csv('name\nx\n\n', { start: 7 })).toMatchObject({ rows: [{}], rejects: [] });
+    expect(await csv('name\nx\n\n', { start: 8 })).toMatchObject({ rows: [], rejects: [] });
   });
 
   it('leaves a last line that ends in the middle of a character', async () => {
