@@ -16,11 +16,16 @@ export function decimalText(text: string, shape: DecimalShape): string | undefin
   const match = NUMBER.exec(text);
   if (match === null) return undefined;
   const [, sign = '', whole = '', fraction = '', power = '0'] = match;
-  const digits = (whole + fraction).replace(/^0+/, '');
-  if (digits === '') return textOf('', '0', shape.scale);
-  const kept = digits.replace(/0+$/, '');
+  const digits = whole + fraction;
+  // Loops, because /0+$/ looks from each zero to the end of its run: hours for a row of zeros.
+  let first = 0;
+  while (digits[first] === '0') first++;
+  if (first === digits.length) return textOf('', '0', shape.scale);
+  let last = digits.length;
+  while (digits[last - 1] === '0') last--;
+  const kept = digits.slice(first, last);
   // The value is kept × 10^exponent; numbers far out of range must not become long texts.
-  const exponent = Number(power) - fraction.length + digits.length - kept.length;
+  const exponent = Number(power) - fraction.length + digits.length - last;
   const zeros = exponent + shape.scale;
   if (!Number.isSafeInteger(zeros) || zeros < 0 || kept.length + zeros > shape.precision) {
     return undefined;
