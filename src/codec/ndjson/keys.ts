@@ -2,7 +2,7 @@
  * Owns: the keys a decoder has met: which column each one fills, and which key came after which.
  * Rows of one source mostly have the same keys in the same order, so the next key is guessed and
  * compared as bytes; a wrong guess costs one map lookup and corrects itself.
- * Bounds: keys without a column are forgotten beyond MAX_KEYS, between rows.
+ * Bounds: keys without a column are forgotten beyond MAX_KEYS or MAX_KEY_BYTES, between rows.
  * Not its job: values.
  * llp/0004
  */
@@ -39,6 +39,8 @@ export interface KeyTable {
 }
 
 const MAX_KEYS = 4 * LIMITS.columns;
+/** More than the names of all columns, each byte written as an escape and with its quotes. */
+const MAX_KEY_BYTES = 2 * LIMITS.columns * (6 * LIMITS.columnNameBytes + 2);
 // Control characters, and halves of surrogate pairs that stand alone.
 const UNFIT_TEXT = /[\p{Cc}\p{Cs}]/u;
 
@@ -119,7 +121,7 @@ export function detachColumns(table: KeyTable): void {
 
 /** True when the table should be rebuilt before the next row. */
 export function hasTooManyKeys(table: KeyTable): boolean {
-  return table.slots.size > MAX_KEYS;
+  return table.slots.size > MAX_KEYS || table.length > MAX_KEY_BYTES;
 }
 
 /** Forgets the keys without a column, and what follows what. */
