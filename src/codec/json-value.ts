@@ -1,13 +1,17 @@
 /**
- * Owns: valid JSON text → JavaScript values with exact integers: a number, or a bigint for an
- * integer beyond ±(2^53 - 1). Duplicate keys: the last wins. For rows handed to programs; rows on
- * their way through hyp are never parsed into objects.
+ * Owns: valid JSON text → JavaScript values with exact numbers: a number, a bigint for an integer
+ * beyond ±(2^53 - 1), and the text where neither says it: more digits than a double has, or than a
+ * bigint is made of in good time. Duplicate keys: the last wins. For rows handed to programs; rows
+ * on their way through hyp are never parsed into objects.
  * llp/0004
  */
 import { HypError } from '../core/errors.ts';
+import { sameDecimal } from './ndjson/numbers.ts';
 
 const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?\d+(\.\d+)?([eE][+-]?\d+)?/y;
+/** A bigint takes time with the square of its digits; nobody counts with more of them. */
+const BIGINT_DIGITS = 1_000;
 const LITERALS: readonly (readonly [string, unknown])[] = [
   ['true', true],
   ['false', false],
@@ -67,6 +71,25 @@ export function setOwn(object: Record<string, unknown>, key: string, value: unkn
   }
 }
 
+/** The number as JavaScript says it, or its text when only that is exact. */
+function exactNumber([text, fraction, exponent]: readonly string[]): number | bigint | string {
+  const written = text ?? '';
+  const number = Number(written);
+  if (fraction !== undefined || exponent !== undefined) {
+    return sameDecimal(written, String(number)) ? number : written;
+  }
+  if (Number.isSafeInteger(number)) return number;
+  const digits = written.length - (number < 0 ? 1 : 0);
+  return digits > BIGINT_DIGITS ? written : BigInt(written);
+}
+
+/** The word that begins here. */
+function literal(from: Text): readonly [string, unknown] | undefined {
+  const found = LITERALS.find(([word]) => from.text.startsWith(word, from.at));
+  if (found !== undefined) from.at += found[0].length;
+  return found;
+}
+
 /** Depth is bounded by the decoder (LIMITS.nestingDepth), so recursion is. */
 function value(from: Text): unknown {
   if (take(from, '{')) {
@@ -78,23 +101,30 @@ function value(from: Text): unknown {
   }
   if (take(from, '[')) {
     const items: unknown[] = [];
-    if (take(from, ']')) return items;
-    do items.push(value(from));
-    while (take(from, ','));
-    expect(from, ']');
+    elements(from, () => items.push(value(from)));
     return items;
   }
   if (from.text[from.at] === '"') return stringToken(from);
-  for (const [word, literal] of LITERALS) {
-    if (!from.text.startsWith(word, from.at)) continue;
-    from.at += word.length;
-    return literal;
-  }
-  const [text, fraction, exponent] = token(from, NUMBER);
-  const number = Number(text);
-  return fraction === undefined && exponent === undefined && !Number.isSafeInteger(number)
-    ? BigInt(text)
-    : number;
+  const word = literal(from);
+  return word === undefined ? exactNumber(token(from, NUMBER)) : word[1];
+}
+
+/** As `value`, for whoever needs its text only: no object, no number is made. */
+function skip(from: Text): void {
+  const inside = (): void => {
+    skip(from);
+  };
+  if (take(from, '{')) members(from, inside);
+  else if (take(from, '[')) elements(from, inside);
+  else if (from.text[from.at] === '"') stringToken(from);
+  else if (literal(from) === undefined) token(from, NUMBER);
+}
+
+function elements(from: Text, element: () => void): void {
+  if (take(from, ']')) return;
+  do element();
+  while (take(from, ','));
+  expect(from, ']');
 }
 
 function members(from: Text, member: (key: string) => void): void {
@@ -129,7 +159,7 @@ export function parseMembers(text: string): { readonly key: string; readonly raw
   members(from, (key) => {
     token(from, SPACE);
     const start = from.at;
-    value(from);
+    skip(from);
     found.push({ key, raw: text.slice(start, from.at) });
   });
   end(from);

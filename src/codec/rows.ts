@@ -150,8 +150,9 @@ function membersText(object: object, row: RowText): string {
 /**
  * The rows of a batch as plain objects, in its order: null values are left out, rescued values stand
  * under their own names, instants are RFC 3339 text in UTC with microseconds, dates `2026-11-21`,
- * binary values base64 text, decimals text with all their digits. Integers are numbers,
- * or bigint beyond ±(2^53 - 1), in nested values too. `_hyp_seq` and `_hyp_ingested_at` are there
+ * binary values base64 text, decimals text with all their digits. Integers are numbers, or bigint
+ * beyond ±(2^53 - 1), in nested values too. A nested or rescued number that no double is
+ * (`0.1000000000000000055`, `1e400`), or of more than 1,000 digits, is its text. `_hyp_seq` and `_hyp_ingested_at` are there
  * when the batch has them; a row's own key of such a name wins. Pure; throws nothing on purpose.
  */
 export function batchToRows(batch: Batch): Record<string, unknown>[] {

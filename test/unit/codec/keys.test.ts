@@ -27,7 +27,7 @@ describe('the keys a decoder has met', () => {
     const table = newKeyTable();
     for (let n = 0; n < LIMITS.columns; n++) {
       const name = String(n).padStart(LIMITS.columnNameBytes, 'k');
-      const escaped = [...name].map((one) => `\\u00${one.charCodeAt(0).toString(16)}`).join('');
+      const escaped = name.replaceAll(/./g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
       slotOf(table, key(escaped)).column = newBuilder(name, 'long', 8);
     }
     expect(hasTooManyKeys(table)).toBe(false);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isHypError } from '../../../src/core/errors.ts';
 import type { HypError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
-import { parseJsonValue } from '../../../src/codec/json-value.ts';
+import { parseJsonValue, parseMembers } from '../../../src/codec/json-value.ts';
 import { batchToRows, rowsToNdjson } from '../../../src/codec/rows.ts';
 import { decodeText } from '../../support/ndjson.ts';
 
@@ -126,5 +126,36 @@ describe('parseJsonValue', () => {
 
   it.each(['', '{', '[1', '"a', '{"a"}', '1 2', 'nul'])('refuses %s', (text) => {
     expect(() => parseJsonValue(text)).toThrow(/not JSON/);
+  });
+});
+
+describe('numbers for programs', () => {
+  it('are never rounded: what no double is, is its text', () => {
+    const row =
+      '{"a":0.1000000000000000055,"b":1e400,"c":{"x":12345678901234567890.5,"y":[1.50,1e2,1e-400,-0.0]}}';
+    expect(batchToRows(decodeText(`${row}\n`))).toEqual([
+      {
+        a: '0.1000000000000000055',
+        b: '1e400',
+        c: { x: '12345678901234567890.5', y: [1.5, 100, '1e-400', -0] },
+      },
+    ]);
+  });
+
+  it('are bigint up to 1,000 digits and text beyond', () => {
+    const long = '9'.repeat(1_000);
+    const text = `[${long},-${long},9${long}]`;
+    expect(parseJsonValue(text)).toEqual([BigInt(long), -BigInt(long), `9${long}`]);
+  });
+
+  it('of millions of digits are passed over, and read, in a moment', () => {
+    const digits = '7'.repeat(4_000_000);
+    const began = performance.now();
+    expect(parseMembers(`{"a":${digits},"b":[1,{"c":null}]}`)).toEqual([
+      { key: 'a', raw: digits },
+      { key: 'b', raw: '[1,{"c":null}]' },
+    ]);
+    expect(parseJsonValue(digits)).toBe(digits);
+    expect(performance.now() - began).toBeLessThan(2_000);
   });
 });
