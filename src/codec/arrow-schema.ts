@@ -8,7 +8,8 @@
 import { HypError } from '../core/errors.ts';
 import { SEQ_COLUMN } from './columns.ts';
 import type { ColumnType } from './columns.ts';
-import { isDecimalType, typeNamed } from './types.ts';
+import { typeNamed } from './nested-types.ts';
+import { isDecimalType, isNestedType } from './types.ts';
 import {
   byteField,
   intField,
@@ -95,7 +96,7 @@ function dictionaryTable(id: number): FlatField {
 }
 
 function fieldTable(column: ColumnShape, dictionaryId: number | undefined): FlatTable {
-  // Decimals are text in memory.
+  // Decimals, lists and structs are text in memory.
   const arrow = ARROW_TYPES[column.type] ?? UTF8;
   const metadata = [keyValue(TYPE_KEY, column.type)];
   if (column.fieldId !== undefined) {
@@ -164,7 +165,7 @@ function statedType(kept: ColumnType, stated: string | undefined): ColumnType {
   if (kept === 'long' && stated === 'date') return stated;
   if (kept !== 'string' || stated === undefined) return kept;
   if (stated === 'json') return stated;
-  return isDecimalType(stated) ? (typeNamed(stated) ?? kept) : kept;
+  return isDecimalType(stated) || isNestedType(stated) ? (typeNamed(stated) ?? kept) : kept;
 }
 
 /** A column of a stream, with the id of its dictionary where it has one. */

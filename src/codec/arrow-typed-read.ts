@@ -7,8 +7,9 @@
 import { HypError, isHypError } from '../core/errors.ts';
 import { BATCH_MESSAGE, SCHEMA_MESSAGE } from './arrow-ipc.ts';
 import { bufferTaker, readText, streamMessages } from './arrow-read.ts';
-import type { TakeBuffer } from './arrow-read.ts';
-import { ARROW, DECIMAL_BYTES } from './arrow-typed.ts';
+import { readNestedColumn } from './arrow-nested-read.ts';
+import type { ArrayPlace } from './arrow-nested-read.ts';
+import { DECIMAL_BYTES, arrowType } from './arrow-node.ts';
 import { isValid } from './columns.ts';
 import type { Column, ColumnType, LongColumn, TextColumn } from './columns.ts';
 import { unscaledText } from './decimals.ts';
@@ -16,12 +17,13 @@ import {
   byteField,
   intField,
   longField,
+  shortField,
   structsField,
   tableField,
   tablesField,
 } from './flatbuffer.ts';
 import type { FlatView } from './flatbuffer.ts';
-import { decimalOf, isDecimalType } from './types.ts';
+import { decimalOf, isDecimalType, isNestedType } from './types.ts';
 import type { DecimalType } from './types.ts';
 
 interface Stated {
@@ -36,28 +38,55 @@ function other(what: string): HypError {
   });
 }
 
-/** Reads the next array as a column of that type. */
-function readColumn(field: FlatView, array: ArrayPlace, stated: Stated): Column {
+/** Reads the next array, of a type without parts, as a column of that type. */
+function readLeaf(field: FlatView, array: ArrayPlace, stated: Stated): Column {
   const { rows, nullCount, take } = array;
   const { name, fieldId, type } = stated;
   const bits = take(nullCount === 0 ? 0 : (rows + 7) >> 3);
   const base = { name, fieldId, nullCount, validity: nullCount === 0 ? undefined : bits };
-  const tag = type === 'date' || type === 'binary' ? ARROW[type] : ARROW.decimal;
-  if (byteField(field, 2, 0) !== tag) throw other(`the type of ${name}`);
-  if (type === 'binary') return { ...base, type, ...readText(take, rows, false) };
-  if (type === 'date') {
-    const { buffer, byteOffset } = take(4 * rows);
-    return days({ ...base, type }, new Int32Array(buffer, byteOffset, rows));
+  assertArrowType(field, stated);
+  switch (type) {
+    case 'boolean':
+      return { ...base, type, values: take((rows + 7) >> 3) };
+    case 'long':
+    case 'timestamptz': {
+      const { buffer, byteOffset } = take(8 * rows);
+      return { ...base, type, values: new BigInt64Array(buffer, byteOffset, rows) };
+    }
+    case 'double': {
+      const { buffer, byteOffset } = take(8 * rows);
+      return { ...base, type, values: new Float64Array(buffer, byteOffset, rows) };
+    }
+    case 'date': {
+      const { buffer, byteOffset } = take(4 * rows);
+      return days({ ...base, type }, new Int32Array(buffer, byteOffset, rows));
+    }
+    case 'string':
+    case 'binary':
+      return { ...base, type, ...readText(take, rows, type === 'string') };
+    default: {
+      if (!isDecimalType(type)) throw other(`the type of ${name}`);
+      const bytes = take(DECIMAL_BYTES * rows).subarray(0, DECIMAL_BYTES * rows);
+      return decimals({ ...base, type }, bytes);
+    }
   }
-  if (!isDecimalType(type)) throw other(`the type of ${name}`);
-  const bytes = take(DECIMAL_BYTES * rows).subarray(0, DECIMAL_BYTES * rows);
-  return decimals(field, { ...base, type }, bytes);
 }
 
-interface ArrayPlace {
-  readonly rows: number;
-  readonly nullCount: number;
-  readonly take: TakeBuffer;
+/** E_CORRUPT unless the array has the type that `readLeaf` reads it as. */
+function assertArrowType(field: FlatView, { name, type }: Stated): void {
+  const wanted = arrowType(type);
+  const found = tableField(field, 3);
+  const same =
+    byteField(field, 2, 0) === wanted.tag &&
+    found !== undefined &&
+    wanted.typeFields.every((part, at) => {
+      // What stands for a field that is left out: dates count milliseconds, decimals are wide.
+      if (part?.is === 'short')
+        return shortField(found, at, type === 'date' ? 1 : 0) === part.value;
+      const absent = isDecimalType(type) && at === 2 ? 8 * DECIMAL_BYTES : 0;
+      return part?.is !== 'int' || intField(found, at, absent) === part.value;
+    });
+  if (!same) throw other(`the type of ${name}`);
 }
 
 /** The decoder leaves what it finds in the place of a null; a batch has zeros there. */
@@ -71,16 +100,8 @@ function days(base: Omit<LongColumn, 'values'>, from: Int32Array): LongColumn {
 
 type DecimalBase = Omit<TextColumn, 'values' | 'offsets'> & { readonly type: DecimalType };
 
-function decimals(field: FlatView, base: DecimalBase, bytes: Uint8Array): TextColumn {
-  const shape = decimalOf(base.type);
-  const type = tableField(field, 3);
-  const same =
-    shape !== undefined &&
-    type !== undefined &&
-    intField(type, 0, 0) === shape.precision &&
-    intField(type, 1, 0) === shape.scale &&
-    intField(type, 2, 8 * DECIMAL_BYTES) === 8 * DECIMAL_BYTES;
-  if (!same) throw other(`the decimal ${base.name}`);
+function decimals(base: DecimalBase, bytes: Uint8Array): TextColumn {
+  const { scale } = decimalOf(base.type) ?? { scale: 0 };
   const words = new BigInt64Array(bytes.buffer, bytes.byteOffset, bytes.length >> 3);
   const rows = words.length / 2;
   const offsets = new Int32Array(rows + 1);
@@ -88,7 +109,7 @@ function decimals(field: FlatView, base: DecimalBase, bytes: Uint8Array): TextCo
   for (let row = 0; row < rows; row++) {
     if (isValid(base, row)) {
       const low = BigInt.asUintN(64, words[2 * row] ?? 0n);
-      pieces.push(unscaledText(((words[2 * row + 1] ?? 0n) << 64n) | low, shape.scale));
+      pieces.push(unscaledText(((words[2 * row + 1] ?? 0n) << 64n) | low, scale));
     } else pieces.push('');
     offsets[row + 1] = (offsets[row] ?? 0) + (pieces[row]?.length ?? 0);
   }
@@ -124,17 +145,45 @@ function readColumns(
     else if (tag !== BATCH_MESSAGE || columns !== undefined) throw other('its messages');
     else {
       if (longField(header, 0, 0) !== rows) throw other('its rows');
-      const nodes = structsField(header, 1, 2);
-      const take = bufferTaker(body, structsField(header, 2, 2));
-      columns = stated.map((column, index) => {
-        const field = fields[index];
-        const nullCount = nodes[2 * index + 1] ?? 0;
-        const whole = nodes[2 * index] === rows && nullCount <= rows;
-        if (field === undefined || !whole) throw other('its columns');
-        return readColumn(field, { rows, nullCount, take }, column);
-      });
+      columns = readBatch(header, body, fields, { stated, rows });
     }
   }
   if (columns === undefined) throw other('it is empty');
   return columns;
+}
+
+/** The arrays of a record batch, one column after the other. */
+function readBatch(
+  header: FlatView,
+  body: Uint8Array,
+  fields: readonly FlatView[],
+  { stated, rows }: { readonly stated: readonly Stated[]; readonly rows: number },
+): readonly Column[] {
+  const nodes = structsField(header, 1, 2);
+  const take = bufferTaker(body, structsField(header, 2, 2));
+  let node = 0;
+  const next = (wanted: number | undefined): ArrayPlace => {
+    const count = nodes[2 * node];
+    const nullCount = nodes[2 * node + 1] ?? 0;
+    node++;
+    const whole = count !== undefined && (wanted ?? count) === count && nullCount <= count;
+    if (!whole) throw other('its columns');
+    return { rows: count, nullCount, take };
+  };
+  return stated.map((column, index) => {
+    const field = fields[index];
+    if (field === undefined) throw other('its columns');
+    const { name, fieldId, type } = column;
+    if (!isNestedType(type)) return readLeaf(field, next(rows), column);
+    return readNestedColumn(
+      field,
+      next(rows),
+      { name, fieldId, type },
+      {
+        next,
+        readLeaf: (leaf, array, leafType) =>
+          readLeaf(leaf, array, { name, fieldId: undefined, type: leafType }),
+      },
+    );
+  });
 }

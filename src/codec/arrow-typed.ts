@@ -1,40 +1,23 @@
 /**
  * Owns: columns of declared types as the arrays Arrow has for them, for the Parquet encoder: date32,
- * decimal128, binary. In memory they are longs, text and bytes.
- * Not its job: everything else (arrow-ipc), reading them back (arrow-typed-read).
+ * decimal128, binary, lists and structs. In memory they are longs, text and bytes.
+ * Not its job: everything else (arrow-ipc), what is in lists and structs (arrow-nested), reading them
+ * back (arrow-typed-read).
  * llp/0021
  */
-import { invariant } from '../core/invariant.ts';
 import { BATCH_MESSAGE, PREFIX_BYTES, SCHEMA_MESSAGE, messageBytes } from './arrow-ipc.ts';
 import type { Allocate } from './arrow-ipc.ts';
+import { nestedNode } from './arrow-nested.ts';
+import { arrowType } from './arrow-node.ts';
+import type { ArrowNode } from './arrow-node.ts';
 import { isValid } from './columns.ts';
 import type { Batch, Column, ColumnType, TextColumn } from './columns.ts';
 import { unscaledOf } from './decimals.ts';
 import type { FlatField, FlatTable } from './flatbuffer.ts';
 import { joinBatches } from './join.ts';
-import { decimalOf } from './types.ts';
-
-/** Numbers of Arrow's types. */
-export const ARROW = {
-  binary: 4,
-  decimal: 7,
-  date: 8,
-} as const;
-
-/** An array of a record batch: its field and its buffers. */
-interface ArrowNode {
-  readonly name: string;
-  readonly fieldId: number | undefined;
-  readonly tag: number;
-  readonly typeFields: FlatTable;
-  readonly rows: number;
-  readonly nullCount: number;
-  readonly buffers: readonly Uint8Array[];
-}
+import { decimalOf, isNestedType } from './types.ts';
 
 const NO_BYTES = new Uint8Array(0);
-export const DECIMAL_BYTES = 16;
-const DAY = 0;
 
 /** True for a column that the plain encoder does not write as others know it. */
 export function isTyped({ type }: { readonly type: ColumnType }): boolean {
@@ -62,28 +45,36 @@ export function encodeTypedIpc(slices: readonly Batch[], allocate: Allocate): Ui
 }
 
 function columnNode(column: Column, rows: number): ArrowNode {
-  const { name, fieldId, nullCount, type } = column;
-  const validity = column.validity?.subarray(0, (rows + 7) >> 3) ?? NO_BYTES;
-  const base = { name, fieldId, rows, nullCount };
-  if (type === 'date') {
-    const days = Int32Array.from(column.values.subarray(0, rows), Number);
-    const typeFields: FlatTable = [{ is: 'short', value: DAY }];
-    const buffers = [validity, new Uint8Array(days.buffer)];
-    return { ...base, tag: ARROW.date, typeFields, buffers };
-  }
-  invariant('offsets' in column, 'dates, decimals and binary columns are typed');
-  const decimal = decimalOf(type);
-  if (decimal === undefined) {
-    const buffers = [validity, ...textBuffers(column, rows)];
-    return { ...base, tag: ARROW.binary, typeFields: [], buffers };
-  }
-  const typeFields = ints(decimal.precision, decimal.scale, 8 * DECIMAL_BYTES);
-  const buffers = [validity, decimalBuffer(column, rows)];
-  return { ...base, tag: ARROW.decimal, typeFields, buffers };
+  if ('offsets' in column && isNestedType(column.type)) return nestedNode(column, rows, leafNode);
+  return leafNode(column, rows);
 }
 
-function ints(...values: readonly number[]): FlatTable {
-  return values.map((value): FlatField => ({ is: 'int', value }));
+/** The array of a column whose type has no parts. */
+function leafNode(column: Column, rows: number): ArrowNode {
+  const { name, fieldId, nullCount, type } = column;
+  const validity = column.validity?.subarray(0, (rows + 7) >> 3) ?? NO_BYTES;
+  const typed = arrowType(type);
+  const buffers = [validity, ...valueBuffers(column, rows)];
+  return { name, fieldId, rows, nullCount, ...typed, buffers, children: [] };
+}
+
+function valueBuffers(column: Column, rows: number): readonly Uint8Array[] {
+  switch (column.type) {
+    case 'boolean':
+      return [column.values.subarray(0, (rows + 7) >> 3)];
+    case 'long':
+    case 'timestamptz':
+    case 'double': {
+      const { buffer, byteOffset } = column.values;
+      return [new Uint8Array(buffer, byteOffset, 8 * rows)];
+    }
+    case 'date':
+      return [new Uint8Array(Int32Array.from(column.values.subarray(0, rows), Number).buffer)];
+    default:
+      return decimalOf(column.type) === undefined
+        ? textBuffers(column, rows)
+        : [decimalBuffer(column, rows)];
+  }
 }
 
 /** Positions that begin at 0, and the bytes. */
@@ -109,6 +100,7 @@ function decimalBuffer(column: TextColumn, rows: number): Uint8Array {
 
 function fieldTable(node: ArrowNode): FlatTable {
   const id = node.fieldId;
+  const children: readonly FlatTable[] = node.children.map(fieldTable);
   const key: FlatTable = [
     { is: 'text', value: 'PARQUET:field_id' },
     { is: 'text', value: String(id) },
@@ -119,9 +111,14 @@ function fieldTable(node: ArrowNode): FlatTable {
     { is: 'byte', value: node.tag },
     { is: 'table', fields: node.typeFields },
     undefined,
-    { is: 'tables', items: [] },
+    { is: 'tables', items: children },
     { is: 'tables', items: id === undefined ? [] : [key] },
   ];
+}
+
+/** An array and those in it, in the order in which a record batch lists them. */
+function allNodes(node: ArrowNode): readonly ArrowNode[] {
+  return [node, ...node.children.flatMap(allNodes)];
 }
 
 function encodeNodes(columns: readonly ArrowNode[], rows: number, allocate: Allocate): Uint8Array {
@@ -129,7 +126,7 @@ function encodeNodes(columns: readonly ArrowNode[], rows: number, allocate: Allo
   const regions: number[] = [];
   const buffers: Uint8Array[] = [];
   let bytes = 0;
-  for (const node of columns) {
+  for (const node of columns.flatMap(allNodes)) {
     nodes.push(node.rows, node.nullCount);
     for (const buffer of node.buffers) {
       regions.push(bytes, buffer.length);

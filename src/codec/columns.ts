@@ -4,12 +4,12 @@
  * Not its job: meaning of types in a table (storage/iceberg/schema), bytes (ndjson, parquet, ipc).
  * llp/0004
  */
-import type { DecimalType, DeclaredType } from './types.ts';
+import type { DecimalType, DeclaredType, NestedType } from './types.ts';
 
 /**
  * `json` is text in a table and raw JSON in a row: nested values and `_hyp_rescued`.
  * `timestamptz` counts microseconds since the epoch, UTC, `date` days. A decimal is the text of its
- * number with all its places (llp/0021): only Parquet knows more of it.
+ * number with all its places, a list or struct JSON text (llp/0021): only Parquet knows more of them.
  */
 export type ColumnType = DeclaredType | 'json';
 
@@ -41,7 +41,7 @@ export interface DoubleColumn extends ColumnBase {
 }
 
 export interface TextColumn extends ColumnBase {
-  readonly type: 'string' | 'json' | 'binary' | DecimalType;
+  readonly type: 'string' | 'json' | 'binary' | DecimalType | NestedType;
   /** rows + 1 positions in `values`; the first need not be 0. */
   readonly offsets: Int32Array;
   /** Valid UTF-8, unless it is binary. */

@@ -5,6 +5,7 @@
  * | date | `YYYY-MM-DD` of a day that exists | - | - |
  * | binary | base64, padded, in its one spelling | - | - |
  * | decimal | - | with no more digits than the type has | a number, likewise |
+ * | list, struct | - | - | exactly of its shape (nested-values) |
  *
  * "-": no value stays. Text that looks like a number is text: it would come back as a number.
  * llp/0021
@@ -14,7 +15,9 @@ import { isValid } from './columns.ts';
 import { decimalText } from './decimals.ts';
 import { parseDay } from './instants.ts';
 import { newTextOut, putRaw } from './ndjson/text-out.ts';
-import { decimalOf } from './types.ts';
+import { shapeOf } from './nested-types.ts';
+import { onlyText } from './nested-values.ts';
+import { decimalOf, isNestedType } from './types.ts';
 
 interface Target {
   readonly name: string;
@@ -55,6 +58,12 @@ function toDays(source: Column, target: Target, rows: number): Converted | undef
 }
 
 function textsFor(source: Column, type: ColumnType): TextAt | undefined {
+  if (isNestedType(type)) {
+    if (source.type !== 'json') return undefined;
+    const text = textReader(source);
+    const shape = shapeOf(type);
+    return (row) => onlyText(text(row), shape);
+  }
   const decimal = decimalOf(type);
   if (decimal !== undefined) {
     if (source.type === 'long' || source.type === 'double') {

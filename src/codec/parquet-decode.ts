@@ -15,6 +15,7 @@ import { isValid } from './columns.ts';
 import {
   PARQUET_MAGIC,
   buildFooter,
+  chunksOf,
   columnPages,
   dictionariesOf,
   moveRowGroup,
@@ -51,10 +52,11 @@ function codedSchema(
 /** A file of this one row group and the chosen columns. */
 function smallFile(source: RowGroupBytes, chosen: readonly number[]): Uint8Array {
   const { columns, group, pages } = source;
+  const chunks = chunksOf(columns, chosen);
   const struct = moveRowGroup(group, {
     shift: PARQUET_MAGIC.length - group.start,
     ordinal: 0,
-    chosen,
+    chosen: chunks,
   });
   const kept = chosen.flatMap((index) => columns[index] ?? []);
   const footer = buildFooter({
@@ -62,7 +64,7 @@ function smallFile(source: RowGroupBytes, chosen: readonly number[]): Uint8Array
     rowGroups: [struct],
     createdBy: undefined,
     arrowSchema:
-      source.coded === true ? codedSchema(kept, dictionariesOf(group, chosen)) : undefined,
+      source.coded === true ? codedSchema(kept, dictionariesOf(group, chunks)) : undefined,
   });
   return Buffer.concat([PARQUET_MAGIC, pages, footer]);
 }
@@ -97,12 +99,14 @@ function asStated(
 /** Every chosen column read page by page; undefined when one is packed in a way not read so. */
 function fromPages(source: RowGroupBytes, chosen: readonly number[]): CodedBatch | undefined {
   const { columns, group, pages } = source;
-  const places = columnPages(group);
-  if (chosen.some((index) => places[index]?.codec !== LZ4_RAW)) return undefined;
+  const pagesOf = columnPages(group);
+  // These columns have one chunk each: lists and structs are read with the declared types.
+  const places = chunksOf(columns, chosen).map((chunk) => pagesOf[chunk]);
+  if (places.some((place) => place?.codec !== LZ4_RAW)) return undefined;
   const read: (Column | DictionaryColumn)[] = [];
-  for (const index of chosen) {
+  for (const [at, index] of chosen.entries()) {
     const column = columns[index];
-    const place = places[index];
+    const place = places[at];
     if (column === undefined || place === undefined) return undefined;
     const bytes = pages.subarray(place.start - group.start, place.end - group.start);
     const found = readColumnPages(column, bytes, group.rows);

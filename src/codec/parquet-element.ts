@@ -5,8 +5,8 @@
 import { CONVERTED, ELEMENT, LOGICAL, REPETITION, logicalOf } from './parquet-annotations.ts';
 import { intOf } from './thrift-fields.ts';
 import type { ThriftStruct } from './thrift.ts';
-import { typeNamed } from './types.ts';
-import type { DeclaredType } from './types.ts';
+import { leafNamed } from './types.ts';
+import type { LeafType } from './types.ts';
 
 const BOOLEAN = 0;
 const INT32 = 1;
@@ -21,7 +21,7 @@ export function isOptional({ element }: { readonly element: ThriftStruct }): boo
   return intOf(element, ELEMENT.repetition) !== REPETITION.required;
 }
 
-function int64Type(element: ThriftStruct): DeclaredType | undefined {
+function int64Type(element: ThriftStruct): LeafType | undefined {
   const logical = logicalOf(element);
   const converted = intOf(element, ELEMENT.converted);
   if (logical?.[0] === LOGICAL.instant) {
@@ -41,14 +41,14 @@ function int64Type(element: ThriftStruct): DeclaredType | undefined {
 }
 
 /** The decimal type of an element that is a decimal and can be one of ours. */
-function decimalType(element: ThriftStruct): DeclaredType | undefined {
+function decimalType(element: ThriftStruct): LeafType | undefined {
   const converted = intOf(element, ELEMENT.converted) === CONVERTED.decimal;
   if (!converted && logicalOf(element)?.[0] !== LOGICAL.decimal) return undefined;
   const precision = intOf(element, ELEMENT.precision) ?? 0;
-  return typeNamed(`decimal(${precision},${intOf(element, ELEMENT.scale) ?? 0})`);
+  return leafNamed(`decimal(${precision},${intOf(element, ELEMENT.scale) ?? 0})`);
 }
 
-function bytesType(element: ThriftStruct): DeclaredType | undefined {
+function bytesType(element: ThriftStruct): LeafType | undefined {
   const logical = logicalOf(element)?.[0];
   const converted = intOf(element, ELEMENT.converted);
   if (logical === undefined && converted === undefined) return 'binary';
@@ -56,7 +56,7 @@ function bytesType(element: ThriftStruct): DeclaredType | undefined {
 }
 
 /** Our type of a schema element; undefined for nested, repeated and other columns. */
-export function elementType(element: ThriftStruct): DeclaredType | undefined {
+export function elementType(element: ThriftStruct): LeafType | undefined {
   if (intOf(element, ELEMENT.repetition) === REPETITION.repeated || element.has(ELEMENT.children))
     return undefined;
   switch (intOf(element, ELEMENT.type)) {

@@ -1,8 +1,9 @@
 /**
- * Owns: the footer of flat Parquet files: read, cut to one row group, joined from several. Pages
- * are opaque; only their places are changed.
- * Invariant (I12): bytes that are not a footer are E_CORRUPT; nested columns and types that hyp
- * does not have are E_UNSUPPORTED_FORMAT.
+ * Owns: the footer of Parquet files as hyp writes them: read, cut to one row group, joined from
+ * several. Pages are opaque; only their places are changed. A column has one chunk, a list or struct
+ * one for each of its leaves.
+ * Invariant (I12): bytes that are not a footer are E_CORRUPT; columns and types that hyp does not
+ * have are E_UNSUPPORTED_FORMAT.
  * Not its job: files (storage/data), pages (parquet, parquet-decode).
  * llp/0005
  */
@@ -11,6 +12,7 @@ import { SEQ_COLUMN } from './columns.ts';
 import type { ColumnType } from './columns.ts';
 import { ELEMENT } from './parquet-annotations.ts';
 import { elementType } from './parquet-element.ts';
+import { chunkCount, columnElements, nestedTypeOf } from './parquet-nested.ts';
 import { editThrifts, readLongs } from './thrift-edit.ts';
 import type { ThriftEdit } from './thrift-edit.ts';
 import {
@@ -55,6 +57,8 @@ export interface FileColumn {
   readonly type: ColumnType;
   readonly fieldId: number | undefined;
   readonly element: ThriftStruct;
+  /** Elements in it, in the file's order; none but in lists and structs. */
+  readonly below: readonly ThriftStruct[];
 }
 
 export interface LongBounds {
@@ -101,16 +105,39 @@ function readColumns(file: ThriftStruct): readonly FileColumn[] {
   const [root, ...elements] = listOf(file, FILE.schema).map(structOf);
   if (root === undefined) throw corrupt('no schema');
   const json = jsonIds(file);
-  return elements.map((element) => {
+  return columnElements(elements).map(({ element, below }) => {
     const name = textOf(element, ELEMENT.name);
     if (name === undefined) throw corrupt('a column without a name');
     const fieldId = intOf(element, ELEMENT.id);
-    const type = elementType(element);
+    const type = below.length > 0 ? nestedTypeOf({ element, below }) : elementType(element);
     if (type === undefined) {
       throw new HypError('E_UNSUPPORTED_FORMAT', `column of an unsupported Parquet type: ${name}`);
     }
     const isJson = type === 'string' && fieldId !== undefined && json.has(fieldId);
-    return { name, fieldId, element, type: isJson ? 'json' : type };
+    return { name, fieldId, element, below, type: isJson ? 'json' : type };
+  });
+}
+
+/** The first chunk of each column in a row group, and the number of them all. */
+function firstChunks(columns: readonly FileColumn[]): readonly number[] {
+  let next = 0;
+  const firsts = columns.map((column) => {
+    const first = next;
+    next += chunkCount(column);
+    return first;
+  });
+  return [...firsts, next];
+}
+
+/** The chunks of the columns at `chosen` of a row group, by their places in it. */
+export function chunksOf(
+  columns: readonly FileColumn[],
+  chosen: readonly number[],
+): readonly number[] {
+  const firsts = firstChunks(columns);
+  return chosen.flatMap((index) => {
+    const first = firsts[index] ?? 0;
+    return Array.from({ length: (firsts[index + 1] ?? first) - first }, (_, at) => first + at);
   });
 }
 
@@ -148,12 +175,13 @@ function extentOf(chunks: readonly Uint8Array[]): { start: number; end: number }
 function readRowGroup(struct: Uint8Array, columns: readonly FileColumn[]): FileRowGroup {
   const group = readThrift(struct, GROUP.chunks);
   const chunks = structsOf(group, GROUP.chunks);
-  if (chunks.length !== columns.length) throw corrupt('a row group has other columns');
+  const firsts = firstChunks(columns);
+  if (chunks.length !== firsts.at(-1)) throw corrupt('a row group has other columns');
   const seq = columns.findIndex(({ name, type }) => name === SEQ_COLUMN && type === 'long');
   return {
     rows: needLong(group, GROUP.rows),
     ...extentOf(chunks),
-    seq: longBounds(chunks[seq]),
+    seq: longBounds(chunks[firsts[seq] ?? -1]),
     struct: struct.slice(),
   };
 }
@@ -167,7 +195,7 @@ export function metadataBytes(tail: Uint8Array): number {
   return new DataView(tail.buffer, tail.byteOffset + at, 4).getUint32(0, true);
 }
 
-/** Parses the metadata (without the tail) of a flat file. */
+/** Parses the metadata (without the tail) of a file. */
 export function parseFooter(metadata: Uint8Array): ParquetFooter {
   const file = readThrift(metadata, FILE.groups);
   const columns = readColumns(file);
@@ -204,7 +232,7 @@ function movedChunks(chunks: readonly Uint8Array[], shift: number): Uint8Array[]
   return editThrifts(chunks, chunk);
 }
 
-/** A row group moved by `shift` bytes, with the chunks of `chosen` columns only. */
+/** A row group moved by `shift` bytes, with the chunks at `chosen` only. */
 export function moveRowGroup(
   group: FileRowGroup,
   move: { readonly shift: number; readonly ordinal: number; readonly chosen?: readonly number[] },
@@ -219,7 +247,7 @@ export function moveRowGroup(
   return { rows: group.rows, struct: writeThrift(fields) };
 }
 
-/** Where the pages of a column are in the file, and how they are packed. */
+/** Where the pages of a chunk are in the file, and how they are packed. */
 export interface ColumnPages {
   readonly start: number;
   readonly end: number;
@@ -227,7 +255,7 @@ export interface ColumnPages {
   readonly codec: number | undefined;
 }
 
-/** The pages of each column of a row group, in the file's order of columns. */
+/** The pages of each chunk of a row group, in the file's order. */
 export function columnPages(group: FileRowGroup): ColumnPages[] {
   const chunks = structsOf(readThrift(group.struct, GROUP.chunks), GROUP.chunks);
   return chunks.map((chunk) => {
@@ -236,7 +264,7 @@ export function columnPages(group: FileRowGroup): ColumnPages[] {
   });
 }
 
-/** Which of the columns `chosen` have a dictionary in this row group, by their place in `chosen`. */
+/** Which of the chunks `chosen` have a dictionary in this row group, by their place in `chosen`. */
 export function dictionariesOf(
   group: FileRowGroup,
   chosen: readonly number[],
@@ -316,7 +344,7 @@ export function buildFooter(file: {
   const groups = rowGroups.map(({ struct }) => struct);
   const fields = new Map<number, ThriftValue>([
     [FILE.version, i32(1)],
-    [FILE.schema, structs([root, ...columns.map((column) => column.element)])],
+    [FILE.schema, structs([root, ...columns.flatMap(({ element, below }) => [element, ...below])])],
     [FILE.rows, i64(rows)],
     [FILE.groups, { is: 'structs', items: groups }],
   ]);
@@ -329,7 +357,10 @@ export function buildFooter(file: {
   if (createdBy !== undefined) fields.set(FILE.createdBy, createdBy);
   // Without an order readers ignore min and max; TypeDefinedOrder is the empty struct 1.
   const order: ThriftStruct = new Map([[1, { is: 'struct', fields: new Map() }]]);
-  fields.set(FILE.orders, structs(columns.map(() => order)));
+  fields.set(
+    FILE.orders,
+    structs(columns.flatMap((column) => Array.from({ length: chunkCount(column) }, () => order))),
+  );
   const metadata = writeThrift(fields);
   const out = new Uint8Array(metadata.length + TAIL_BYTES);
   out.set(metadata);

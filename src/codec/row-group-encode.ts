@@ -11,6 +11,7 @@ import { LIMITS } from '../core/limits.ts';
 import { encodeIpcJoined } from './arrow-ipc.ts';
 import { encodeTypedIpc, isTyped } from './arrow-typed.ts';
 import type { Batch } from './columns.ts';
+import { leavesOf } from './nested-types.ts';
 import {
   PARQUET_MAGIC,
   TAIL_BYTES,
@@ -23,6 +24,7 @@ import type { ColumnRun, FileColumn, ParquetFooter, PlacedRowGroup } from './par
 import { writerProperties } from './parquet-properties.ts';
 import type { ParquetCodec } from './parquet-properties.ts';
 import type { Wasm } from './parquet-wasm.ts';
+import { isNestedType } from './types.ts';
 
 /** What the encoder says of a file's columns. */
 export type StatedColumns = Pick<ParquetFooter, 'columns' | 'createdBy'>;
@@ -41,15 +43,18 @@ function columnRuns(slices: readonly Batch[]): { readonly from: number; readonly
   const runs: { from: number; to: number }[] = [];
   let from = 0;
   let bytes = 0;
+  let leaves = 0;
   for (let index = 0; index < width; index++) {
     const own = slices.reduce((sum, slice) => sum + columnBytes(slice, index), 0);
-    const full = index - from === LIMITS.encodeColumns || bytes + own > LIMITS.encodeBytes;
+    const ownLeaves = leavesOf(slices[0]?.columns[index]?.type ?? '');
+    const full = leaves + ownLeaves > LIMITS.encodeColumns || bytes + own > LIMITS.encodeBytes;
     if (index > from && (full || isTypedAt(slices, index) !== isTypedAt(slices, from))) {
       runs.push({ from, to: index });
       from = index;
-      bytes = 0;
+      bytes = leaves = 0;
     }
     bytes += own;
+    leaves += ownLeaves;
   }
   runs.push({ from, to: width });
   return runs;
@@ -64,7 +69,8 @@ function isTypedAt([first]: readonly Batch[], index: number): boolean {
 function columnBytes({ rows, columns }: Batch, index: number): number {
   const column = columns[index];
   if (column === undefined || !('offsets' in column)) return 8 * rows;
-  return 4 * rows + (column.offsets[rows] ?? 0) - (column.offsets[0] ?? 0);
+  const text = (column.offsets[rows] ?? 0) - (column.offsets[0] ?? 0);
+  return isNestedType(column.type) ? 8 * (rows * leavesOf(column.type) + text) : 4 * rows + text;
 }
 
 /**

@@ -9,7 +9,9 @@ import type { Observe } from '../core/events.ts';
 import { sliceBatch } from './columns.ts';
 import type { Batch, Column, TextColumn } from './columns.ts';
 import { joinBatches } from './join.ts';
+import { leavesOf } from './nested-types.ts';
 import { takeRows } from './rearrange.ts';
+import { isNestedType } from './types.ts';
 
 export interface RowGroupLimits {
   readonly rows: number;
@@ -30,18 +32,35 @@ function isText(column: Column): column is TextColumn {
   return 'offsets' in column;
 }
 
-/** Bytes of rows `from` … `to`: text as long as it is, all other values and positions at 8. */
-function bytesOf(texts: readonly TextColumn[], columns: number, from: number, to: number): number {
-  let bytes = columns * 8 * (to - from);
-  for (const { offsets } of texts) bytes += (offsets[to] ?? 0) - (offsets[from] ?? 0);
+/** What the rows of a batch are counted by. */
+interface Counted {
+  readonly texts: readonly TextColumn[];
+  /** Leaves of all columns. */
+  readonly places: number;
+}
+
+function countedBy({ columns }: Batch): Counted {
+  const places = columns.reduce((sum, { type }) => sum + leavesOf(type), 0);
+  return { texts: columns.filter(isText), places };
+}
+
+/**
+ * Bytes of rows `from` … `to`: text as long as it is, all other values and positions at 8. A byte of
+ * a list or struct may be a value of a leaf (nested-values).
+ */
+function bytesOf({ texts, places }: Counted, from: number, to: number): number {
+  let bytes = places * 8 * (to - from);
+  for (const { offsets, type } of texts) {
+    const text = (offsets[to] ?? 0) - (offsets[from] ?? 0);
+    bytes += isNestedType(type) ? 8 * text : text;
+  }
   return bytes;
 }
 
 /** Most rows from `from` on, at most `most`, that take at most `bytes`; may be 0. */
 function rowsWithin(batch: Batch, from: number, most: number, bytes: number): number {
-  const texts = batch.columns.filter(isText);
-  const fits = (rows: number): boolean =>
-    bytesOf(texts, batch.columns.length, from, from + rows) <= bytes;
+  const counted = countedBy(batch);
+  const fits = (rows: number): boolean => bytesOf(counted, from, from + rows) <= bytes;
   if (fits(most)) return most;
   let low = 0;
   let high = most;
@@ -104,7 +123,7 @@ export function cutRowGroups(
         if (taken === 0 && rows === 0) taken = 1;
         if (taken > 0) {
           keepSlice(open, sliceBatch(batch, from, from + taken));
-          bytes += bytesOf(batch.columns.filter(isText), batch.columns.length, from, from + taken);
+          bytes += bytesOf(countedBy(batch), from, from + taken);
           rows += taken;
           from += taken;
         }

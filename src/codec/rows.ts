@@ -11,7 +11,9 @@ import type { Batch, Column } from './columns.ts';
 import { instantText } from './instants.ts';
 import { parseJsonValue, parseMembers, setOwn } from './json-value.ts';
 import { textForm } from './text-form.ts';
-import { isDecimalType } from './types.ts';
+import { shapeOf } from './nested-types.ts';
+import { nestedObject, readNested } from './nested-values.ts';
+import { isDecimalType, isNestedType } from './types.ts';
 
 /** Rows are gathered to pieces of about this size. */
 const PIECE_CHARACTERS = 64 * 1024;
@@ -189,6 +191,11 @@ function exactInteger(value: bigint): number | bigint {
 function reader(given: Column): (row: number) => unknown {
   // As text no digit of a decimal is lost.
   if (isDecimalType(given.type) && 'offsets' in given) return textReader(given);
+  if (isNestedType(given.type) && 'offsets' in given) {
+    const shape = shapeOf(given.type);
+    const text = textReader(given);
+    return (row) => nestedObject(readNested(text(row), shape) ?? null, shape);
+  }
   const column = textForm(given);
   switch (column.type) {
     case 'boolean':

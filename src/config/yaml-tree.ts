@@ -36,6 +36,9 @@ export interface YamlTree {
 /** Aliases can make a small text a huge tree; no honest configuration comes near these. */
 const MAX_DEPTH = 32;
 const MAX_NODES = 10_000;
+/** What a text with a colon and a space is taken for: a second key in one line. */
+const COLON_IN_TEXT = 'BLOCK_AS_IMPLICIT_KEY';
+const QUOTE_IT = 'a value that has a colon and a space in it is written in quotes';
 const VARIABLE = /\$\$\{|\$\{([^}]*)\}?/g;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -124,7 +127,8 @@ export function readYaml(text: string, env: Environment): YamlTree {
   const doc = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true });
   const reading = new Reading(doc, lines, env);
   for (const error of doc.errors) {
-    reading.problems.push({ path: '', ...reading.at(error.pos[0]), message: error.message });
+    const message = error.code === COLON_IN_TEXT ? `${error.message}; ${QUOTE_IT}` : error.message;
+    reading.problems.push({ path: '', ...reading.at(error.pos[0]), message });
   }
   const value = doc.errors.length > 0 ? undefined : reading.read(doc.contents, []);
   return {

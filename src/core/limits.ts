@@ -13,6 +13,11 @@ export const LIMITS = {
   columns: 1000,
   columnNameBytes: 255,
   nestingDepth: 512,
+  /** Lists and structs in each other in the type of a column, and all elements and members in it. */
+  nestedDepth: 5,
+  nestedParts: 100,
+  /** Leaves of all elements in one value of such a column; a value with more is rescued. */
+  nestedValues: 100_000,
   /** Bad lines of one append that its answer tells one by one; the others are only counted. */
   rejectsReported: 1000,
   /** Findings of one sink that `hyp verify` tells one by one; the others are only counted. */

@@ -7,6 +7,7 @@
  * | the column, with that type | - | nothing to do |
  * | the column, with another type | - | refused: a column keeps its type |
  * | a column whose name differs in case only | - | refused |
+ * | a name that other engines take for a part of a list or struct | - | refused |
  * | no column of the name, and no room | - | refused |
  *
  * llp/0021
@@ -15,7 +16,8 @@ import { HypError } from '../core/errors.ts';
 import type { DatasetName } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { DeclaredKinds } from '../codec/ndjson/decoder.ts';
-import { isDecimalType } from '../codec/types.ts';
+import { leavesOf, namesIn } from '../codec/nested-types.ts';
+import { isDecimalType, isNestedType } from '../codec/types.ts';
 import type { DeclaredType } from '../codec/types.ts';
 import type { DeclaredColumn } from '../config/columns.ts';
 import { currentSchema } from '../../storage/iceberg/metadata.ts';
@@ -54,7 +56,7 @@ function kindOf(type: DeclaredType): Kind {
     case 'string':
       return type;
     default:
-      return isDecimalType(type) ? 'json' : 'string';
+      return isDecimalType(type) || isNestedType(type) ? 'json' : 'string';
   }
 }
 
@@ -64,11 +66,19 @@ export function declaredProblems(
   schema: TableSchema,
 ): string[] {
   const fields = new Map(schema.fields.map((field) => [field.name.toLowerCase(), field]));
+  const parts = new Map(
+    schema.fields.flatMap(({ name, type }) => namesIn(name, type).map((each) => [each, name])),
+  );
   let room = LIMITS.columns - userColumns(schema);
   return columns.flatMap(({ name, type }) => {
     const field = fields.get(name.toLowerCase());
     if (field === undefined) {
-      return room-- > 0 ? [] : [`there is no room for column ${name}: ${LIMITS.columns} are there`];
+      const other = namesIn(name, type).flatMap((each) => parts.get(each) ?? [])[0];
+      if (other !== undefined) {
+        return [`column ${name} and the table's column ${other} have a part of one name`];
+      }
+      room -= leavesOf(type);
+      return room >= 0 ? [] : [`there is no room for column ${name}: ${LIMITS.columns} are there`];
     }
     if (field.name !== name) {
       return [`column ${name} differs from the table's column ${field.name} in case only`];

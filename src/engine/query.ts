@@ -9,9 +9,11 @@ import type * as DuckDbModule from '@duckdb/node-api';
 import { isMissing } from '../core/durable-fs.ts';
 import { HypError, isHypError } from '../core/errors.ts';
 import type { DatasetName } from '../core/ids.ts';
+import { setOwn } from '../codec/json-value.ts';
+import { shapeOf } from '../codec/nested-types.ts';
+import type { Shape } from '../codec/nested-types.ts';
 import { isDecimalType } from '../codec/types.ts';
 import { currentSchema } from '../../storage/iceberg/metadata.ts';
-import type { Field } from '../../storage/iceberg/schema.ts';
 import { proveFile } from '../../storage/data/read.ts';
 import type { LiveFile, Table } from '../../storage/table.ts';
 import type { QueryResult } from './api.ts';
@@ -78,7 +80,12 @@ function namedIn(
 
 /** Integers of any size stay numbers; what JSON has no word for becomes DuckDB's text. */
 function plain(value: DuckDbModule.DuckDBValue): unknown {
-  return value === null || typeof value !== 'object' ? value : value.toString();
+  if (value === null || typeof value !== 'object') return value;
+  if ('items' in value) return value.items.map(plain);
+  if (!('entries' in value) || Array.isArray(value.entries)) return value.toString();
+  const members: Record<string, unknown> = {};
+  for (const [name, member] of Object.entries(value.entries)) setOwn(members, name, plain(member));
+  return members;
 }
 
 type Connection = Awaited<ReturnType<InstanceType<DuckDb['DuckDBInstance']>['connect']>>;
@@ -123,7 +130,9 @@ async function viewOf(context: EngineContext, dataset: DatasetName): Promise<str
     }
   }
   const name = identifier(dataset);
-  const typed = fields.map((field) => `NULL::${duckType(field.type)} AS ${identifier(field.name)}`);
+  const typed = fields.map(
+    (field) => `NULL::${duckType(shapeOf(field.type))} AS ${identifier(field.name)}`,
+  );
   const empty = `SELECT ${typed.length === 0 ? 'NULL AS _hyp_seq' : typed.join(', ')} LIMIT 0`;
   if (paths.length === 0) return `CREATE VIEW ${name} AS ${empty}`;
   const list = paths.map(literal).join(', ');
@@ -154,8 +163,19 @@ const DUCK_TYPES = {
   binary: 'BLOB',
 } as const;
 
-function duckType(type: Field['type']): string {
-  return isDecimalType(type) ? type : DUCK_TYPES[type];
+function duckType(shape: Shape): string {
+  switch (shape.is) {
+    case 'leaf':
+      return isDecimalType(shape.type) ? shape.type : DUCK_TYPES[shape.type];
+    case 'list':
+      return `${duckType(shape.element)}[]`;
+    case 'struct': {
+      const members = shape.members.map(
+        ({ name, shape: inner }) => `${identifier(name)} ${duckType(inner)}`,
+      );
+      return `STRUCT(${members.join(', ')})`;
+    }
+  }
 }
 
 function identifier(name: string): string {

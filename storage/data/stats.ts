@@ -4,7 +4,8 @@
  * something: the file must not be committed.
  * Bounds: a text bound may be shorter than the value (64 bytes); then the lower one is a prefix
  * and the upper one a prefix whose end was raised, so that lower <= every value <= upper holds all
- * the same. Where any row group states no bound although it has values, there is none.
+ * the same. Where any row group states no bound although it has values, there is none. Of lists and
+ * structs only the sizes of their leaves are stated.
  * Not its job: Iceberg's bytes of bounds (storage/iceberg/bounds).
  * llp/0005
  */
@@ -14,6 +15,8 @@ import type { ColumnShape } from '../../src/codec/arrow-schema.ts';
 import { isTyped } from '../../src/codec/arrow-typed.ts';
 import { SEQ_COLUMN, isValid } from '../../src/codec/columns.ts';
 import type { Batch, Column, DoubleColumn } from '../../src/codec/columns.ts';
+import { isNestedType } from '../../src/codec/types.ts';
+import { leafParts, wantedElements } from './nested-elements.ts';
 import { addToRange } from './typed-stats.ts';
 import type { ValueRange } from './typed-stats.ts';
 
@@ -199,6 +202,12 @@ function sum(chunks: readonly ChunkFacts[], pick: (chunk: ChunkFacts) => bigint)
   return chunks.reduce((total, chunk) => total + pick(chunk), 0n);
 }
 
+/** Bytes of a leaf in a list or struct, which has at least a place for every row. */
+function leafSize(chunks: readonly ChunkFacts[], rows: bigint): bigint {
+  invariant(sum(chunks, (chunk) => chunk.values) >= rows, 'a place for every row');
+  return sum(chunks, (chunk) => chunk.size);
+}
+
 function splitOffset(group: RowGroup): bigint {
   const meta = group.columns[0]?.meta_data;
   invariant(meta !== undefined, 'a row group has columns');
@@ -206,13 +215,17 @@ function splitOffset(group: RowGroup): bigint {
 }
 
 function assertSchema(meta: FileMetaData, columns: readonly ColumnShape[]): void {
-  const leaves = meta.schema.slice(1);
+  const wanted = columns.flatMap((column) => wantedElements(column));
+  const found = meta.schema.slice(1);
   const same =
-    leaves.length === columns.length &&
-    columns.every(({ name, fieldId }, index) => {
-      const leaf = leaves[index];
-      const required = leaf?.repetition_type === 'REQUIRED';
-      return leaf?.name === name && leaf.field_id === fieldId && required === (name === SEQ_COLUMN);
+    found.length === wanted.length &&
+    wanted.every(({ name, fieldId, repetition }, index) => {
+      const element = found[index];
+      return (
+        element?.name === name &&
+        element.field_id === fieldId &&
+        element.repetition_type === repetition
+      );
     });
   invariant(same, 'the footer has the columns and field ids that were written');
 }
@@ -236,9 +249,17 @@ export async function footerFacts(
     lower: new Map<number, StatValue>(),
     upper: new Map<number, StatValue>(),
   };
+  let leaf = 0;
   columns.forEach(({ name, type, fieldId }, index) => {
     invariant(fieldId !== undefined, `column ${name} of a data file has a field id`);
-    const chunks = meta.row_groups.map((group) => chunkFacts(group, index));
+    const chunksAt = (at: number): readonly ChunkFacts[] =>
+      meta.row_groups.map((group) => chunkFacts(group, at));
+    if (isNestedType(type)) {
+      const parts = leafParts(type).map((part) => [fieldId + part, chunksAt(leaf++)] as const);
+      for (const [id, chunks] of parts) facts.columnSizes.set(id, leafSize(chunks, meta.num_rows));
+      return;
+    }
+    const chunks = chunksAt(leaf++);
     const nulls = sum(chunks, (chunk) => chunk.nulls);
     invariant(sum(chunks, (chunk) => chunk.values) === meta.num_rows, 'a value for every row');
     invariant(nulls === BigInt(tally.nulls[index] ?? 0), `as many nulls as written: ${name}`);
@@ -251,12 +272,9 @@ export async function footerFacts(
     const doubles = tally.doubles.get(index);
     if (type === 'double') facts.nanCounts.set(fieldId, BigInt(doubles?.nans ?? 0));
     const range = tally.ranges.get(index);
+    const exact = range === undefined ? undefined : [range.min, range.max];
     const [lower, upper] =
-      type === 'double'
-        ? doubleBounds(doubles)
-        : range !== undefined
-          ? [range.min, range.max]
-          : chunkBounds(chunks);
+      type === 'double' ? doubleBounds(doubles) : (exact ?? chunkBounds(chunks));
     if (lower !== undefined) facts.lower.set(fieldId, lower);
     if (upper !== undefined) facts.upper.set(fieldId, upper);
     if (name === SEQ_COLUMN) {

@@ -1,7 +1,8 @@
 /**
  * Owns: the columns of a table as Iceberg sees them, and how they grow.
  * Invariant: a field id is never given to another field; evolution only adds. So the schema of any
- * older id is the current one without the fields added later (see ./metadata, schemaById).
+ * older id is the current one without the fields added later (see ./metadata, schemaById). What is
+ * in a list or struct has the ids behind its own (codec/nested-types).
  * Not its job: which type a JSON value has (codec), where a value without a column goes (rescue).
  * llp/0006
  */
@@ -12,6 +13,7 @@ import {
   SEQ_COLUMN,
 } from '../../src/codec/columns.ts';
 import type { ColumnType } from '../../src/codec/columns.ts';
+import { idsOf, leavesOf, namesIn } from '../../src/codec/nested-types.ts';
 import { LIMITS } from '../../src/core/limits.ts';
 import type { DeclaredType } from '../../src/codec/types.ts';
 
@@ -88,7 +90,8 @@ export function targetsOf(schema: TableSchema): readonly Target[] {
 
 /**
  * The schema that also has every wanted column that may be added: unknown, not reserved, differing
- * from every other name in more than case, writable as a name, and not beyond LIMITS.columns.
+ * from every other name, and from `column.member` of a list or struct, in more than case, writable as
+ * a name, and not beyond LIMITS.columns.
  * The others are left out; their values are rescued. A known name keeps its type. Pure.
  */
 export function evolve(
@@ -99,11 +102,15 @@ export function evolve(
   const added = addable(fields, wanted);
   if (current !== undefined && added.length === 0) return { ...current, changed: false };
   let lastColumnId = current?.lastColumnId ?? 0;
-  const nextId = (): number => ++lastColumnId;
-  const users = added.map((column) => userField(nextId(), column));
+  const nextId = (type: string): number => {
+    const id = lastColumnId + 1;
+    lastColumnId += idsOf(type);
+    return id;
+  };
+  const users = added.map((column) => userField(nextId(column.type), column));
   const own =
     current === undefined
-      ? HYP_FIELDS.map((field) => ({ id: nextId(), ...field }))
+      ? HYP_FIELDS.map((field) => ({ id: nextId(field.type), ...field }))
       : fields.filter(isHypField);
   const schemaId = current === undefined ? 0 : current.schema.schemaId + 1;
   const known = fields.filter((field) => !isHypField(field));
@@ -118,21 +125,22 @@ function addable(
   fields: readonly Field[],
   wanted: readonly WantedColumn[],
 ): readonly WantedColumn[] {
-  const taken = new Set(fields.map((field) => folded(field.name)));
+  const taken = new Set(fields.flatMap(({ name, type }) => namesIn(name, type)));
   let room = LIMITS.columns - userColumns({ fields });
-  return wanted.filter(({ name }) => {
-    const key = folded(name);
-    if (room <= 0 || taken.has(key) || key.startsWith(RESERVED_PREFIX)) return false;
-    if (!isWritable(name)) return false;
-    taken.add(key);
-    room--;
+  return wanted.filter(({ name, type }) => {
+    const names = namesIn(name, type);
+    const leaves = leavesOf(type);
+    if (room < leaves || names.some((each) => taken.has(each))) return false;
+    if (folded(name).startsWith(RESERVED_PREFIX) || !isWritable(name)) return false;
+    for (const each of names) taken.add(each);
+    room -= leaves;
     return true;
   });
 }
 
-/** Columns that count against LIMITS.columns. */
+/** Columns that count against LIMITS.columns: a list or struct as many as it has leaves. */
 export function userColumns({ fields }: Pick<TableSchema, 'fields'>): number {
-  return fields.filter((field) => !isHypField(field)).length;
+  return fields.reduce((sum, field) => sum + (isHypField(field) ? 0 : leavesOf(field.type)), 0);
 }
 
 /** A control character would confuse core/json, an unpaired surrogate has no UTF-8. */

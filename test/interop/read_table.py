@@ -3,6 +3,7 @@
 rows METADATA [FILTER]   rows by PyIceberg, in the order of _hyp_seq
 files METADATA           data files of the current snapshot by PyIceberg, bounds decoded
 columns METADATA         name, id, type, required and doc of the current schema by PyIceberg
+ids METADATA             names of all columns and parts of lists and structs, with their ids
 rewrite METADATA OUT     reads metadata by PyIceberg and writes it again as PyIceberg does
 write PARQUET COLUMNS    a Parquet file from [[name, id, type, [values]], ...] by pyarrow
 avro FILE                header keys and records of an Avro file by fastavro
@@ -10,6 +11,7 @@ avro FILE                header keys and records of an Avro file by fastavro
 
 import base64
 import datetime
+import decimal
 import json
 import sys
 
@@ -20,6 +22,10 @@ def plain(value):
             datetime.timedelta(microseconds=1)
         )
         return {"us": str(micros)}
+    if isinstance(value, datetime.date):
+        return {"day": value.isoformat()}
+    if isinstance(value, decimal.Decimal):
+        return {"decimal": str(value)}
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     if isinstance(value, int) and not isinstance(value, bool):
@@ -55,6 +61,12 @@ def columns(metadata):
         [field.name, field.field_id, str(field.field_type), field.required, field.doc]
         for field in table_of(metadata).schema().fields
     ]
+
+
+def ids(metadata):
+    schema = table_of(metadata).schema()
+    numbers = range(1, schema.highest_field_id + 1)
+    return [[number, schema.find_column_name(number)] for number in numbers]
 
 
 def rewrite(metadata, out):
@@ -94,6 +106,6 @@ def avro(path):
 
 
 if __name__ == "__main__":
-    known = (rows, files, columns, rewrite, write, avro)
+    known = (rows, files, columns, ids, rewrite, write, avro)
     command = {function.__name__: function for function in known}[sys.argv[1]]
     print(json.dumps(plain(command(*sys.argv[2:]))))

@@ -6,6 +6,8 @@ import { decodeIpc } from '../../src/codec/arrow-read.ts';
 import type { Batch } from '../../src/codec/columns.ts';
 import { conform, summarize } from '../../src/codec/conform.ts';
 import { addDigests, contentDigest } from '../../src/codec/content-digest.ts';
+import { typeNamed } from '../../src/codec/nested-types.ts';
+import { isNestedType } from '../../src/codec/types.ts';
 import { NdjsonDecoder } from '../../src/codec/ndjson/decoder.ts';
 import { encodeNdjson } from '../../src/codec/ndjson/encode.ts';
 import type { DeclaredColumn } from '../../src/config/columns.ts';
@@ -16,7 +18,13 @@ import { readFooter } from '../../storage/data/footer.ts';
 import { readCodedRowGroup, readRowGroup } from '../../storage/data/read.ts';
 import { writeDataFile } from '../../storage/data/write.ts';
 import { evolve, targetsOf } from '../../storage/iceberg/schema.ts';
-import { leafValues, sameRow } from '../support/declared-rows.ts';
+import {
+  anyNested,
+  leafValues,
+  nestedValues,
+  sameRow,
+  typeText,
+} from '../support/declared-rows.ts';
 import { MemoryFs } from '../support/memory-fs.ts';
 
 const TYPES = [
@@ -64,7 +72,7 @@ async function expectWhole(
   lines: readonly string[],
   columns: readonly DeclaredColumn[],
   cut: number,
-): Promise<void> {
+): Promise<{ readonly batches: readonly Batch[] }> {
   const { targets, batches } = tableBatches(lines, columns, cut);
   const shown = (read: readonly Batch[]) =>
     read.map((batch) => Buffer.from(encodeNdjson(batch)).toString()).join('');
@@ -86,6 +94,7 @@ async function expectWhole(
   expect(digest(read)).toBe(digest(batches));
   expect(coded).toBe(digest(batches));
   expect(shown(read)).toBe(shown(batches));
+  return { batches: read };
 }
 
 describe('a column of a declared type', () => {
@@ -103,5 +112,39 @@ describe('a column of a declared type', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('gives back lists and structs of every shape, as themselves or rescued', async () => {
+    const column = anyNested.chain((nested) =>
+      fc.record({
+        type: fc.constant(typeText(nested)),
+        values: fc.array(nestedValues(nested), { minLength: 1, maxLength: 25 }),
+      }),
+    );
+    const columns = fc.array(column, { minLength: 1, maxLength: 3 });
+    let kept = 0;
+    await fc.assert(
+      fc.asyncProperty(columns, fc.integer({ min: 5, max: 60 }), async (given, cut) => {
+        const declared = given.map(({ type }, at) => ({ name: `v${at}`, type: typeNamed(type) }));
+        const known = declared.flatMap(({ name, type }) => (type ? [{ name, type }] : []));
+        expect(known.map(({ type }) => type)).toEqual(given.map(({ type }) => type));
+        const rows = Math.max(...given.map(({ values }) => values.length));
+        const lines = Array.from({ length: rows }, (_, row) => {
+          const members = given.map(({ values }, at) => `"v${at}":${values[row] ?? 'null'}`);
+          return `{"id":${row},${members.join(',')}}`;
+        });
+        const { batches } = await expectWhole(lines, known, cut);
+        kept += batches
+          .flatMap((batch) =>
+            batch.columns
+              .filter(({ type }) => isNestedType(type))
+              .map((it) => batch.rows - it.nullCount),
+          )
+          .reduce((sum, values) => sum + values, 0);
+      }),
+      { numRuns: 60 },
+    );
+    // Most are values of their columns, not rescued.
+    expect(kept).toBeGreaterThan(500);
   });
 });

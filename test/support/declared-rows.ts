@@ -93,6 +93,130 @@ export const anyJson = fc.oneof(
 
 const quoted = (text: fc.Arbitrary<string>) => text.map((value) => JSON.stringify(value));
 
+const LEAVES = [
+  'boolean',
+  'long',
+  'double',
+  'string',
+  'timestamptz',
+  'date',
+  'binary',
+  'decimal(9,2)',
+  'decimal(18,4)',
+  'decimal(38,12)',
+];
+
+/** A list, struct or leaf as tests write it; `type` says the same. */
+export type Nested = string | { readonly list: Nested } | { readonly struct: readonly Entry[] };
+type Entry = readonly [name: string, of: Nested];
+
+/** The type's text, in hyp's spelling. */
+export function typeText(nested: Nested): string {
+  if (typeof nested === 'string') return nested;
+  if ('list' in nested) return `list<${typeText(nested.list)}>`;
+  const members = nested.struct.map(
+    ([name, of]) => `${/[\s<:">]/.test(name) ? JSON.stringify(name) : name}:${typeText(of)}`,
+  );
+  return `struct<${members.join(',')}>`;
+}
+
+/** Lists and structs of any leaves, up to three deep. */
+export const anyNested: fc.Arbitrary<Nested> = fc.letrec<{ part: Nested; nested: Nested }>(
+  (tie) => ({
+    part: fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom(...LEAVES) },
+      { weight: 1, arbitrary: tie('nested') },
+    ),
+    nested: fc.oneof(
+      { maxDepth: 2, depthSize: 'small' },
+      fc.constantFrom<Nested>({ list: 'string' }, { struct: [['a', 'long']] }),
+      tie('part').map((of) => ({ list: of })),
+      fc
+        .uniqueArray(fc.tuple(fc.constantFrom('a', 'b', 'x y', 'q"<:>', 'é', 'n.m'), tie('part')), {
+          minLength: 1,
+          maxLength: 4,
+          selector: ([name]) => name,
+        })
+        .map((members) => ({ struct: members })),
+    ),
+  }),
+).nested;
+
+/** JSON texts for a column of a list or struct, mostly of its values, with near misses among them. */
+export function nestedValues(nested: Nested): fc.Arbitrary<string> {
+  return fc.oneof(
+    { weight: 12, arbitrary: wholeValue(nested) },
+    { weight: 1, arbitrary: anyJson },
+    { weight: 1, arbitrary: fc.constantFrom('null', '[]', '{}', '[null]', '[[]]', '[{}]') },
+  );
+}
+
+const space = fc.constantFrom('', '', ' ', '\t ');
+
+function wholeValue(nested: Nested): fc.Arbitrary<string> {
+  if (typeof nested === 'string') {
+    return fc.oneof({ weight: 30, arbitrary: fitting(nested) }, { weight: 1, arbitrary: anyJson });
+  }
+  if ('list' in nested) {
+    const item = fc.oneof(
+      { weight: 9, arbitrary: wholeValue(nested.list) },
+      { weight: 1, arbitrary: fc.constant('null') },
+    );
+    return fc
+      .tuple(fc.array(item, { maxLength: 4 }), space)
+      .map(([items, gap]) => `[${gap}${items.join(`${gap},`)}]`);
+  }
+  const members = nested.struct.map(([name, of]) =>
+    fc.option(
+      wholeValue(of).map((text) => `${JSON.stringify(name)}:${text}`),
+      { freq: 4, nil: undefined },
+    ),
+  );
+  return fc.tuple(fc.tuple(...members), fc.boolean(), fc.nat(60)).map(([texts, turned, odd]) => {
+    const given = texts.filter((text) => text !== undefined);
+    if (turned) given.reverse();
+    if (odd === 0) given.push('"other":1');
+    if (odd === 1 && given[0] !== undefined) given.push(given[0]);
+    return `{${given.join(', ')}}`;
+  });
+}
+
+/** Mostly values of the leaf type, in spellings that hyp keeps. */
+function fitting(type: string): fc.Arbitrary<string> {
+  switch (type) {
+    case 'timestamptz':
+      return quoted(
+        fc
+          .date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01T00:00:00Z') })
+          .map((date) => date.toISOString()),
+      );
+    case 'date':
+      return quoted(
+        fc
+          .date({ noInvalidDate: true, min: new Date(0), max: new Date('2100-01-01T00:00:00Z') })
+          .map((date) => date.toISOString().slice(0, 10)),
+      );
+    case 'binary':
+      return fc
+        .uint8Array({ maxLength: 9 })
+        .map((bytes) => JSON.stringify(Buffer.from(bytes).toString('base64')));
+    case 'string':
+      return fc.string({ unit: 'grapheme', maxLength: 8 }).map((text) => JSON.stringify(text));
+    case 'boolean':
+      return fc.constantFrom('true', 'false');
+    case 'long':
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+    case 'double':
+      return fc
+        .double({ noNaN: true, noDefaultInfinity: true })
+        .map((value) => JSON.stringify(value));
+    default:
+      return fc
+        .tuple(fc.bigInt({ min: -(10n ** 9n) + 1n, max: 10n ** 9n - 1n }), fc.nat(2))
+        .map(([unscaled, places]) => spelled(unscaled, places));
+  }
+}
+
 /** JSON texts for a column of single values of that type, null and wrong ones among them. */
 export function leafValues(type: string): fc.Arbitrary<string> {
   const own = new Map([

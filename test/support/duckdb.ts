@@ -1,5 +1,5 @@
 /**
- * Owns: files written by DuckDB, for tests of what other programs write.
+ * Owns: DuckDB on its own, for tests of what other programs write and what they read.
  * llp/0013
  */
 import { readFile, rm } from 'node:fs/promises';
@@ -14,6 +14,20 @@ export async function runDuckDb(...statements: readonly string[]): Promise<void>
   try {
     await connection.run("set timezone = 'UTC'");
     for (const statement of statements) await connection.run(statement);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** The rows of `select` in a database of its own. */
+export async function duckDbRows(select: string): Promise<unknown[][]> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run("set timezone = 'UTC'");
+    return (await connection.runAndReadAll(select)).getRows();
   } finally {
     connection.closeSync();
     instance.closeSync();

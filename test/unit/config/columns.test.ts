@@ -72,8 +72,25 @@ describe('declared columns', () => {
       /^4:11 .*columns\.ts: expected a type: boolean, .*found "timestamp"$/,
     ],
     ['      ts:\n', /^4:\d+ .*columns\.ts: expected a type/],
-    ['      tags: list<string>\n', /^4:13 .*columns\.tags: lists and structs cannot be declared/],
-    ['      geo: {lat: double}\n', /^4:12 .*columns\.geo: lists and structs cannot be declared/],
+    ['      tags: [string]\n', /^4:13 .*columns\.tags: a list is written list<string>, a struct/],
+    [
+      '      geo: {lat: double}\n',
+      /^4:12 .*columns\.geo: a list is written list<string>, a struct/,
+    ],
+    ['      a: list<int>\n', /^4:10 .*columns\.a: not a list or struct .*: "int" is no type$/],
+    [
+      '      a: struct<x:long,X:long>\n',
+      /^4:10 .*: two members are called X, or differ in case only$/,
+    ],
+    ['      a: list<string\n', /^4:10 .*columns\.a: its last > is missing/],
+    [
+      '      user: struct<id:long>\n      User.ID: long\n',
+      /^5:7 .*User\.ID: it and user have a part of one name for other engines$/,
+    ],
+    [
+      '      user: struct<id: long>\n',
+      /^4:13 : Nested mappings .*; a value that has a colon and a space in it is written in quotes$/,
+    ],
     ['      ts: 5\n', /^4:11 .*columns\.ts: expected a type/],
     ['      p: decimal(39,2)\n', /^4:10 .*columns\.p: a decimal is written decimal\(9,2\)/],
     ['      p: decimal(4,5)\n', /^4:10 .*columns\.p: a decimal is written/],
@@ -96,6 +113,40 @@ describe('declared columns', () => {
     expect(problem).toMatch(
       /^2:24 datasets\.a\.columns\.price: .*write "decimal\(9,2\)" in quotes$/,
     );
+  });
+
+  it('may be lists and structs, quoted where YAML would read a comma or colon itself', () => {
+    const text = declared(`
+      tags: list<string>
+      user: struct<id:long,name:string>
+      items: "list<struct<sku: string, price: decimal(9, 2)>>"
+`);
+    const columns = [
+      { name: 'tags', type: 'list<string>' },
+      { name: 'user', type: 'struct<id:long,name:string>' },
+      { name: 'items', type: 'list<struct<sku:string,price:decimal(9,2)>>' },
+    ];
+    expect(parse(text).dataset('requests').columns).toEqual(columns);
+    expect(
+      problemsOf('datasets:\n  a: {columns: {user: struct<id:long,b:date,c:long>}}\n'),
+    ).toEqual([
+      '2:23 datasets.a.columns.user: its last > is missing; between braces a comma ends the value: ' +
+        'write "struct<id:long,name:string>" in quotes',
+    ]);
+  });
+
+  it('are counted by their leaves', () => {
+    const members = (count: number) =>
+      Array.from({ length: count }, (_, at) => `m${at}:long`).join(',');
+    const structs = Array.from(
+      { length: 10 },
+      (_, at) => `      c${at}: struct<${members(100)}>\n`,
+    );
+    expect(problemsOf(declared(structs.join('')))).toEqual([]);
+    expect(problemsOf(declared(`${structs.join('')}      one: long\n`))).toEqual([
+      '3:5 datasets.requests.columns: 1001 columns are declared, each leaf of a list or struct ' +
+        'counted; a table has at most 1000',
+    ]);
   });
 
   it('are at most 1,000', () => {

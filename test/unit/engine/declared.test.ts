@@ -9,6 +9,7 @@ const { schema } = evolve(undefined, [
   { name: 'ts', type: 'string' },
   { name: 'price', type: 'decimal(9,2)' },
   { name: 'tags', type: 'json' },
+  { name: 'user', type: 'struct<id:long,seen:list<date>>' },
 ]);
 
 describe('a declaration over a table', () => {
@@ -38,6 +39,33 @@ describe('a declaration over a table', () => {
       'TS',
       'string',
       "column TS differs from the table's column ts in case only",
+    ],
+    ['a struct stands', 'user', 'struct<id:long,seen:list<date>>', undefined],
+    [
+      'another type of a part is another type',
+      'user',
+      'struct<id:long,seen:list<timestamptz>>',
+      'column user is struct<id:long,seen:list<date>> in the table and declared ' +
+        'struct<id:long,seen:list<timestamptz>>',
+    ],
+    [
+      'one more member is another type',
+      'user',
+      'struct<id:long,seen:list<date>,x:long>',
+      'column user is struct<id:long,seen:list<date>> in the table and declared ' +
+        'struct<id:long,seen:list<date>,x:long>',
+    ],
+    [
+      'JSON text is no list',
+      'tags',
+      'list<string>',
+      'column tags is string (JSON text) in the table and declared list<string>',
+    ],
+    [
+      'a name that other engines take for a part',
+      'User.Seen.element',
+      'date',
+      "column User.Seen.element and the table's column user have a part of one name",
     ],
     [
       'hyp has its own',
