@@ -48,6 +48,11 @@ export function kindsOf(columns: readonly DeclaredColumn[]): DeclaredKinds {
   return new Map(columns.map(({ name, type }) => [name, kindOf(type)]));
 }
 
+/** The names of declared lists and structs. Pure. */
+export function nestedNames(columns: readonly DeclaredColumn[]): ReadonlySet<string> {
+  return new Set(columns.flatMap(({ name, type }) => (isNestedType(type) ? [name] : [])));
+}
+
 function kindOf(type: DeclaredType): Kind {
   switch (type) {
     case 'boolean':

@@ -9,7 +9,7 @@ import { DEFAULTS, defaultConfig } from '../../src/config/config.ts';
 import type { DeclaredColumn } from '../../src/config/columns.ts';
 import { openEngine } from '../../src/engine/open.ts';
 import type { Engine } from '../../src/engine/api.ts';
-import { duckDbRows } from '../support/duckdb.ts';
+import { duckDbRows, runDuckDb } from '../support/duckdb.ts';
 import { exactRow, exactRows } from '../support/exact-json.ts';
 import { seededRandom } from '../support/random.ts';
 import { assertNamed, below, flip, write } from '../support/table-flips.ts';
@@ -158,6 +158,28 @@ describe('declared lists and structs', () => {
     );
     expect((await after.check()).findings).toEqual([]);
     await after.close();
+  });
+
+  it('take lists and structs of Parquet files, whose null members are not there', async () => {
+    const dir = await tempDir();
+    const root = join(dir, 'store');
+    await mkdir(root);
+    const file = join(dir, 'in.parquet');
+    const rows = `select ['a', null] as tags, {'id': 1::BIGINT, 'name': null} as user,
+      [{'sku': null, 'price': 1.5::DECIMAL(9,2)}] as items, {'x': null} as other`;
+    await runDuckDb(`copy (${rows}) to '${file}' (format parquet)`);
+    const config = { ...defaultConfig(root), ...declaring(COLUMNS) };
+    const engine = await openEngine({ root, config });
+    expect(await engine.backfill('events', [file])).toMatchObject({ rows: 1 });
+    const lines: string[] = [];
+    for await (const batch of engine.scan('events')) {
+      expect(columnNamed(batch, 'user')?.nullCount).toBe(0);
+      lines.push(Buffer.from(encodeNdjson(batch)).toString().trim());
+    }
+    expect(lines).toEqual([
+      '{"tags":["a",null],"user":{"id":1},"items":[{"price":1.50}],"other":{"x":null}}',
+    ]);
+    await engine.close();
   });
 
   it('let no wrong row out when a bit of their file is flipped', async () => {

@@ -32,7 +32,7 @@ export async function rowsOfParquet(
   const lines: string[] = [];
   const rejects: { row: number; reason: string }[] = [];
   const ends: number[] = [];
-  for await (const decoded of readParquetRows(source, footer, start, heldBytes)) {
+  for await (const decoded of readParquetRows(source, footer, start, { heldBytes })) {
     const text = Buffer.from(encodeNdjson(decoded.batch)).toString('utf8');
     lines.push(...text.split('\n').slice(0, -1));
     rejects.push(...decoded.rejects.map(({ line, reason }) => ({ row: line, reason })));

@@ -46,6 +46,8 @@ const FIRST_ROWS = 64;
 interface InputColumn {
   readonly node: SchemaNode;
   readonly kind: Kind;
+  /** A declared list or struct: null members are as those that are not there (llp/0021). */
+  readonly bare: boolean;
   /** Its name as JSON. */
   readonly key: Uint8Array;
   /** undefined: no table can have a column of this name. */
@@ -53,7 +55,11 @@ interface InputColumn {
 }
 
 /** Names as the decoder of NDJSON judges them. E_BAD_INPUT when two are the same. */
-function inputColumns(nodes: readonly SchemaNode[], leaves: Leaves): InputColumn[] {
+function inputColumns(
+  nodes: readonly SchemaNode[],
+  leaves: Leaves,
+  nested: ReadonlySet<string>,
+): InputColumn[] {
   const names = new Set<string>();
   const folded = new Set<string>();
   return nodes.map((node) => {
@@ -69,7 +75,8 @@ function inputColumns(nodes: readonly SchemaNode[], leaves: Leaves): InputColumn
     const leaf = node.is === 'leaf' ? leaves.sayers[node.leaves[0] ?? -1] : undefined;
     const kind = leaf?.kind ?? 'json';
     const builder = fits ? newBuilder(name, kind, FIRST_ROWS) : undefined;
-    return { node, kind, key: Buffer.from(JSON.stringify(name)), builder };
+    const bare = nested.has(name);
+    return { node, kind, bare, key: Buffer.from(JSON.stringify(name)), builder };
   });
 }
 
@@ -84,9 +91,10 @@ export class BatchBuilder {
   #rejects: Reject[] = [];
   #rejectBytes = 0;
 
-  constructor(nodes: readonly SchemaNode[], leaves: Leaves) {
+  /** `nested`: columns that are declared lists or structs. */
+  constructor(nodes: readonly SchemaNode[], leaves: Leaves, nested: ReadonlySet<string>) {
     this.#leaves = leaves;
-    this.#columns = inputColumns(nodes, leaves);
+    this.#columns = inputColumns(nodes, leaves, nested);
     this.#rowBits = this.#columns.reduce((sum, { kind }) => sum + rowBits(kind), rowBits('json'));
   }
 
@@ -157,9 +165,9 @@ export class BatchBuilder {
   }
 
   #take(column: InputColumn, leaves: Leaves): void {
-    const { node, kind, builder } = column;
+    const { node, kind, builder, bare } = column;
     if (node.is !== 'leaf') {
-      const text = readNode(leaves, node);
+      const text = readNode(bare ? { ...leaves, bare } : leaves, node);
       if (text !== undefined) this.#put(column, text);
       return;
     }

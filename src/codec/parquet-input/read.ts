@@ -65,17 +65,19 @@ function largeFooter(length: number): HypError {
 
 /**
  * Batches of the rows behind row `start`; the places in them count rows of the file. Pages of all
- * columns that are needed at once take `heldBytes` at most, else E_BAD_INPUT.
+ * columns that are needed at once take `how.heldBytes` at most, else E_BAD_INPUT. Structs in the
+ * columns `how.nested`, which are declared lists or structs, are said without members that are null.
  */
 export async function* readParquetRows(
   source: ByteSource,
   footer: InputFooter,
   start: number,
-  heldBytes: number = LIMITS.parquetHeldBytes,
+  how: { readonly heldBytes?: number | undefined; readonly nested?: ReadonlySet<string> } = {},
 ): AsyncGenerator<DecodedBatch, void, undefined> {
+  const { heldBytes = LIMITS.parquetHeldBytes, nested = new Set<string>() } = how;
   const { columns, leaves } = footer.schema;
   const sayers = sayersOf(leaves);
-  const builder = new BatchBuilder(columns, { streams: [], sayers });
+  const builder = new BatchBuilder(columns, { streams: [], sayers }, nested);
   let first = 0;
   for (const group of footer.groups) {
     const next = first + group.rows;

@@ -15,6 +15,8 @@ import type { LeafNode, ListNode, MapNode, SchemaNode } from './schema.ts';
 export interface Leaves {
   readonly streams: readonly ColumnStream[];
   readonly sayers: readonly Sayer[];
+  /** Members of structs that are null are not said. */
+  readonly bare?: boolean;
 }
 
 export function sayersOf(leaves: readonly { readonly type: LeafNode['type'] }[]): readonly Sayer[] {
@@ -37,7 +39,7 @@ export function readNode(leaves: Leaves, node: SchemaNode): string | undefined {
     case 'leaf':
       return readLeaf(leaves, node);
     case 'struct':
-      return bounded(`{${node.members.map((member) => memberText(leaves, member)).join(',')}}`);
+      return bounded(`{${membersText(leaves, node.members)}}`);
     case 'list':
       return listText(leaves, node, () => readNode(leaves, node.element) ?? 'null');
     case 'map':
@@ -63,8 +65,14 @@ function readLeaf(leaves: Leaves, node: LeafNode): string {
   return text;
 }
 
-function memberText(leaves: Leaves, member: SchemaNode): string {
-  return `${JSON.stringify(member.name)}:${readNode(leaves, member) ?? 'null'}`;
+function membersText(leaves: Leaves, members: readonly SchemaNode[]): string {
+  const texts: string[] = [];
+  for (const member of members) {
+    const text = readNode(leaves, member);
+    if (text === undefined && leaves.bare === true) continue;
+    texts.push(`${JSON.stringify(member.name)}:${text ?? 'null'}`);
+  }
+  return texts.join(',');
 }
 
 /** Calls `entry` for each; none when the list is there and empty. */

@@ -18,6 +18,7 @@ import { LIMITS } from '../../core/limits.ts';
 import { isParquet, readParquetFooter, readParquetRows } from '../../codec/parquet-input/read.ts';
 import type { InputFooter } from '../../codec/parquet-input/read.ts';
 import type { DecodedBatch } from '../../codec/ndjson/decoder.ts';
+import { nestedNames } from '../declared.ts';
 import { CommitGroup } from './commit-group.ts';
 import type { Piece } from './commit-group.ts';
 import { gathered } from './gather.ts';
@@ -196,9 +197,11 @@ class ParquetLoad {
   /** 'waiting': the last piece is in the group; 'overtaken': another process moved the source. */
   async run(more: LoadOptions): Promise<'done' | 'waiting' | 'overtaken'> {
     const { file, footer } = this.#loading;
+    const { context, dataset } = this.#place;
+    const nested = nestedNames(context.declared(dataset));
     let small: Piece | undefined;
     try {
-      for await (const decoded of readParquetRows(file, footer, this.#through)) {
+      for await (const decoded of readParquetRows(file, footer, this.#through, { nested })) {
         assertNotStopped(this.#place.options, file.path);
         if (small !== undefined && !(await this.#commit(small, more))) return 'overtaken';
         small = undefined;
