@@ -5,6 +5,7 @@ import { isHypError } from '../../../src/core/errors.ts';
 import { LIMITS } from '../../../src/core/limits.ts';
 import { checkSpool } from '../../../storage/spool/check.ts';
 import { closeWriter } from '../../../storage/spool/close.ts';
+import { FRAME_MAGIC } from '../../../storage/spool/frame.ts';
 import { SpoolReader } from '../../../storage/spool/reader.ts';
 import { MemoryFs } from '../../support/memory-fs.ts';
 import { seededRandom } from '../../support/random.ts';
@@ -238,4 +239,16 @@ test('a frame copied to another place is no frame there', async () => {
   const doubled = Buffer.concat([bytes, bytes.subarray(64)]);
   const fs = await diskWith(id, replaced(files, SEGMENT, doubled));
   expect(await read(fs)).toEqual({ rows: ROWS, code: undefined });
+});
+
+test('a frame at another byte of its own segment is no frame, though its ordinal is the next', async () => {
+  const { id, files } = await recorded('open');
+  const bytes = Buffer.from(files.get(SEGMENT) ?? []);
+  const second = bytes.indexOf(FRAME_MAGIC, 64 + 1);
+  // What was frame 1 is cut out, and the header says that the segment begins with frame 2.
+  const moved = Buffer.concat([bytes.subarray(0, 64), bytes.subarray(second)]);
+  moved.writeBigUInt64LE(2n, 32);
+  moved.writeUInt32LE(checksum(moved.subarray(0, 60)), 60);
+  const fs = await diskWith(id, replaced(files, SEGMENT, moved));
+  expect((await read(fs)).rows).toEqual([]);
 });
