@@ -1,6 +1,6 @@
 /**
  * Owns: the kinds of tests and how they run (llp/0013). `npx vitest run --project unit` runs one;
- * `npm test` runs all but `crash`, which takes its time and has `npm run test:crash`.
+ * `npm test` runs all but `crash` and `mutants`, which take their time and have commands of their own.
  * test/interop and test/shared need more than this package and have configurations of their own.
  */
 import { defineConfig } from 'vitest/config';
@@ -15,6 +15,7 @@ const PROJECTS = {
   sim: { include: ['test/sim/**/*.test.ts'], timeoutMs: 120_000, isolate: false },
   acceptance: { include: ['test/acceptance/**/*.test.ts'], timeoutMs: 120_000, isolate: true },
   crash: { include: ['test/crash/**/*.test.ts'], timeoutMs: 300_000, isolate: true },
+  mutants: { include: ['test/mutants/**/*.test.ts'], timeoutMs: 300_000, isolate: true },
   smoke: {
     include: ['smoke/**/*.test.ts', 'test/smoke/**/*.test.ts'],
     timeoutMs: 180_000,
@@ -58,6 +59,8 @@ export default defineConfig({
         pool: 'forks' as const,
         // What shares a process loads the modules once: they hold no state a test could leave.
         isolate,
+        // Only mutants run several at once, each a vitest of its own.
+        maxConcurrency: 2,
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
         environment: 'node',
