@@ -49,6 +49,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    globalSetup: ['test/support/closing-table.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
     maxWorkers: 2,
@@ -64,6 +65,7 @@ export default defineConfig({
         testTimeout: timeoutMs,
         hookTimeout: timeoutMs,
         environment: 'node',
+        setupFiles: name === 'property' ? ['test/support/property-setup.ts'] : [],
       },
     })),
   },

@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { count } from '../support/counted.ts';
 import { LogWriter } from '../support/log-writer.ts';
 import { expectAllOf, expectDense, expectNoneTwice, tableRows } from '../support/oracle.ts';
 import { expectSound, idsOf, site } from '../support/processes.ts';
@@ -46,6 +47,8 @@ test(`a log killed and rotated at random for ${SECONDS} s is in once`, async () 
   await last.said('following');
   last.process.kill('SIGTERM');
   expect((await last.finished).code).toBe(0);
+  count('kills', kills);
+  count('seeds', 1);
   expect(kills).toBeGreaterThan(2);
   expect(rotations).toBeGreaterThan(kills);
   const { ids, seqs } = await tableRows(on.root, 'events');

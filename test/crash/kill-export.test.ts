@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { count } from '../support/counted.ts';
 import { expectAllOf, expectNoneTwice, exportedIds, unitFaults } from '../support/oracle.ts';
 import {
   asChild,
@@ -128,6 +129,7 @@ test(
       }
     }
     await settle(on);
+    count('seeds', 1);
     console.log(`kill-export: seed ${SEED}, kills ${JSON.stringify(kills)}`);
     for (const { name, format } of SINKS) {
       const sent = await exportedIds(join(on.exports, name), 'events');

@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { count } from '../support/counted.ts';
 import {
   expectAllOf,
   expectDense,
@@ -301,6 +302,7 @@ test(
 
     const { ids, seqs } = await tableRows(on.root, 'events');
     const { begun, acknowledged } = race.ranges;
+    count('seeds', 1);
     console.log(
       `race: seed ${SEED}, ${SECONDS} s, ${race.sum('kills')} kills, ${race.sum('pauses')} pauses, ` +
         `${race.steals} steals, ${race.twoDaemons} times two daemons, ${ids.length} rows in ` +

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { count } from '../support/counted.ts';
 import { COMMIT } from './commit.ts';
 import { DURABILITY } from './durability.ts';
 import { EXPORT } from './export.ts';
@@ -93,6 +94,7 @@ describe.concurrent.each(Object.entries(AREAS))('%s: it is noticed that', (_area
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))('%s', async (name, mutant) => {
     const verdict = await withCopy((copy) => copy.try(mutant));
     expect(verdict).toMatchObject({ kind: 'killed' });
+    count('mutants', 1);
     const by = verdict.kind === 'killed' ? verdict.by : '';
     console.log(`${name}: killed by ${mutant.killedBy}, ${by}`);
   });

@@ -12,6 +12,7 @@ import { decodeManifestList } from '../../storage/iceberg/manifest-list.ts';
 import { decodeManifest } from '../../storage/iceberg/manifest.ts';
 import { tableMetadataFormat } from '../../storage/iceberg/metadata-file.ts';
 import { loadPositions } from '../../storage/positions/positions.ts';
+import { count } from '../support/counted.ts';
 import { MemoryFs } from '../support/memory-fs.ts';
 import { OUT, ROOT, World } from '../support/world.ts';
 
@@ -142,5 +143,6 @@ test('every flipped bit of every kind of record is refused, with the file and wh
     expect(counts, kind).toEqual({ refused: bytes.length * 8 });
   }
   const tried = Object.values(outcomes).reduce((sum, { refused = 0 }) => sum + refused, 0);
+  count('bit flips', tried);
   expect(tried, 'flipped bits').toBeGreaterThan(50_000);
 });

@@ -4,6 +4,7 @@
  * llp/0013
  */
 import type { DurableFs } from '../../src/core/durable-fs.ts';
+import { count } from './counted.ts';
 import { interceptFs, isDurableStep, stepText, systemError } from './intercept-fs.ts';
 import type { FsOp, FsStep } from './intercept-fs.ts';
 
@@ -116,6 +117,7 @@ export function faultFs(inner: DurableFs, ...faults: readonly Fault[]): FaultFs 
     const fault = due(step);
     if (fault === undefined) return run();
     failed.push(step);
+    count('faults', 1);
     if (fault.when === 'half') halving.next();
     if (fault.when !== 'before') await run();
     throw systemError(fault.code, stepText(step), step.path);
@@ -235,6 +237,7 @@ export async function everyPause(
       }
       if (pauses?.fired !== true) return places;
       places.push(place());
+      count('pauses', 1);
     }
   }
 }

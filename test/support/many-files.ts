@@ -7,6 +7,7 @@ import { appendFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { count as tally } from './counted.ts';
 import { expectAllOf, expectDense, expectNoneTwice, tableRows } from './oracle.ts';
 import { asChild, expectSound, idsOf, jsonOf, site } from './processes.ts';
 import type { Site } from './processes.ts';
@@ -64,6 +65,7 @@ export async function loadManyFiles(count: number, kills: number): Promise<void>
   expectAllOf(idsOf([{ low: 1, high: rows }]), given, 'in the table');
   expect(ids).toHaveLength(rows + count);
   await expectSound(on);
+  tally('seeds', 1);
   const ms = [second - first, third - second].map(Math.round).join(' and ');
   console.log(`backfill: seed ${seed}, ${count} files, ${killed} kills, then ${ms} ms`);
 }

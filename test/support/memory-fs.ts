@@ -12,6 +12,7 @@
  * llp/0013
  */
 import type { DurableFs, FileStat, ReadHandle, WriteHandle } from '../../src/core/durable-fs.ts';
+import { count } from './counted.ts';
 import { interceptFs, systemError } from './intercept-fs.ts';
 import {
   appendContent,
@@ -76,6 +77,7 @@ export class MemoryFs implements DurableFs {
    */
   crash(random: Fractions): this {
     this.#crashes++;
+    count('points', 1);
     crashDisk(this.#root, this.#renames, random);
     this.#renames = [];
     return this;
@@ -108,6 +110,7 @@ export class MemoryFs implements DurableFs {
     return Object.defineProperty(
       Object.assign(view, {
         kill: () => {
+          if (alive()) count('points', 1);
           killed = true;
         },
         alive: true,

@@ -11,6 +11,7 @@ import avsc from 'avsc';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { expect } from 'vitest';
+import { countRows } from './counted.ts';
 
 /** avsc's own long refuses what a double cannot hold; the tests need no more than a double. */
 const roughLong = avsc.types.LongType.__with({
@@ -165,6 +166,7 @@ export function unitFaults(destination: string, dataset: string, sink: string): 
 export function expectNoneTwice(ids: readonly number[], where: string): void {
   const seen = new Set<number>();
   const twice = ids.filter((id) => seen.size === seen.add(id).size);
+  countRows(ids.length, 0, twice.length);
   expect(twice.slice(0, 5), `rows twice ${where}, ${twice.length} in all`).toEqual([]);
 }
 
@@ -172,6 +174,7 @@ export function expectNoneTwice(ids: readonly number[], where: string): void {
 export function expectAllOf(wanted: Iterable<number>, ids: Iterable<number>, where: string): void {
   const present = new Set(ids);
   const missing = [...wanted].filter((id) => !present.has(id));
+  countRows(0, missing.length, 0);
   expect(missing.slice(0, 5), `rows missing ${where}, ${missing.length} in all`).toEqual([]);
 }
 

@@ -13,6 +13,7 @@ import { gunzipSync } from 'node:zlib';
 import { expect, onTestFinished } from 'vitest';
 import { hyp, startHyp } from './cli.ts';
 import type { Finished, RunOptions, Started } from './cli.ts';
+import { count } from './counted.ts';
 import { tempDir } from './tmp.ts';
 
 export const LIBRARY = fileURLToPath(new URL('../../dist/src/index.js', import.meta.url));
@@ -138,7 +139,10 @@ function childOf(
     get running() {
       return child.exitCode === null && child.signalCode === null;
     },
-    kill: (signal) => void child.kill(signal),
+    kill: (signal) => {
+      if (child.kill(signal) && signal === 'SIGKILL') count('kills', 1);
+      if (signal === 'SIGSTOP') count('pauses', 1);
+    },
   };
 }
 

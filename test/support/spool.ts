@@ -17,6 +17,7 @@ import { closeWriter } from '../../storage/spool/close.ts';
 import { SpoolReader } from '../../storage/spool/reader.ts';
 import { trim } from '../../storage/spool/trim.ts';
 import { SpoolWriter } from '../../storage/spool/writer.ts';
+import { count, countRows } from './counted.ts';
 import { interceptFs } from './intercept-fs.ts';
 import type { FsStep } from './intercept-fs.ts';
 import { ManualClock, seededRandom } from './random.ts';
@@ -140,15 +141,19 @@ export class SpoolStore {
     const times = new Map<string, number>();
     for (const row of rows) times.set(row, (times.get(row) ?? 0) + 1);
     const wrong: string[] = [];
-    for (const [row, count] of times) {
+    let [lost, double] = [0, 0];
+    for (const [row, found] of times) {
       if (!this.answers.has(row)) wrong.push(`never appended: ${row}`);
-      if (count > 1) wrong.push(`${count} times in the table: ${row}`);
+      if (found > 1) wrong.push(`${found} times in the table: ${row}`);
+      if (found > 1) double += 1;
     }
     for (const [row, answer] of this.answers) {
-      const count = times.get(row) ?? 0;
-      if (answer === 'stored' && count === 0) wrong.push(`acknowledged and lost: ${row}`);
-      if (answer === 'not-stored' && count > 0) wrong.push(`said not stored, is stored: ${row}`);
+      const found = times.get(row) ?? 0;
+      if (answer === 'stored' && found === 0) wrong.push(`acknowledged and lost: ${row}`);
+      if (answer === 'stored' && found === 0) lost += 1;
+      if (answer === 'not-stored' && found > 0) wrong.push(`said not stored, is stored: ${row}`);
     }
+    countRows(this.answers.size, lost, double);
     return wrong;
   }
 }
@@ -185,6 +190,7 @@ export async function everyStep(
       throw new Error(`before step ${k} (${step?.op} ${step?.path}): ${wrong.join('; ')}`);
     }
     if (paused?.fired() !== true) return k;
+    count('pauses', 1);
   }
 }
 
@@ -208,6 +214,7 @@ export function startStepped(
     begun = true;
     if (allowed === 0) {
       const gone = new Promise<void>((resolve) => (go = resolve));
+      count('pauses', 1);
       tell();
       await gone;
     }

@@ -8,6 +8,7 @@ import { encodeNdjson } from '../../src/codec/ndjson/encode.ts';
 import { isHypError } from '../../src/core/errors.ts';
 import { toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
+import { count } from './counted.ts';
 import type { MemoryFs } from './memory-fs.ts';
 import { seededRandom } from './random.ts';
 import { OUT, ROOT, World, exportedRows } from './world.ts';
@@ -140,6 +141,7 @@ export async function flipPlaces(kind: Kind, places: number, dearEvery: number):
     const path = paths[Math.floor(random.fraction() * paths.length)] ?? '';
     const whole = await world.disk.readFile(path);
     const bit = Math.floor(random.fraction() * whole.length * 8);
+    count('bit flips', 1);
     await write(world.disk, path, flip(whole, bit));
     const engine = await world.open({ sinks: [] });
     if (await catNotices(engine, path)) noticed++;

@@ -19,6 +19,7 @@ import { toSinkName } from '../../src/core/ids.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { openEngine } from '../../src/engine/open.ts';
 import type { Leases } from '../../state/lease.ts';
+import { countRows } from './counted.ts';
 import { MemoryFs } from './memory-fs.ts';
 import { seededRandom } from './random.ts';
 
@@ -158,12 +159,11 @@ export class World {
 }
 
 function expectOnce(ids: readonly number[], world: World): void {
-  expect(new Set(ids).size, 'no row twice').toBe(ids.length);
   const present = new Set(ids);
-  expect(
-    [...world.acknowledged].filter((id) => !present.has(id)),
-    'no row lost',
-  ).toEqual([]);
+  const lost = [...world.acknowledged].filter((id) => !present.has(id));
+  countRows(ids.length, lost.length, ids.length - present.size);
+  expect(present.size, 'no row twice').toBe(ids.length);
+  expect(lost, 'no row lost').toEqual([]);
   expect(
     ids.filter((id) => !world.begun.has(id)),
     'no row invented',

@@ -7,6 +7,7 @@ import { checkSpool } from '../../../storage/spool/check.ts';
 import { closeWriter } from '../../../storage/spool/close.ts';
 import { FRAME_MAGIC } from '../../../storage/spool/frame.ts';
 import { SpoolReader } from '../../../storage/spool/reader.ts';
+import { count } from '../../support/counted.ts';
 import { MemoryFs } from '../../support/memory-fs.ts';
 import { seededRandom } from '../../support/random.ts';
 import { A, B, SPOOL, SpoolStore } from '../../support/spool.ts';
@@ -60,6 +61,7 @@ function replaced(files: ReadonlyMap<string, Uint8Array>, name: string, bytes: U
 }
 
 function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  count('bit flips', 1);
   const copy = bytes.slice();
   copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7));
   return copy;

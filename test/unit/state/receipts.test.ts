@@ -4,6 +4,7 @@ import { seqText, toSinkName } from '../../../src/core/ids.ts';
 import { sampleUnit } from '../../../sinks/sample-unit.ts';
 import { beginProgress, passed } from '../../../state/progress.ts';
 import { keepReceipt, keptReceipts, markExported } from '../../../state/receipts.ts';
+import { count } from '../../support/counted.ts';
 import { MemoryFs } from '../../support/memory-fs.ts';
 
 const { unit } = sampleUnit(['alpha\n', 'bravo\n']);
@@ -29,6 +30,7 @@ test('a receipt with any bit flipped, or cut anywhere, is none', async () => {
     flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
     expect(await evidence(flipped), `bit ${bit}`).toEqual([]);
   }
+  count('bit flips', whole.length * 8);
   for (let length = 0; length < whole.length - 1; length++) {
     expect(await evidence(whole.slice(0, length)), `cut at ${length}`).toEqual([]);
   }
