@@ -219,9 +219,9 @@ export class SpoolReader {
       }
     }
     const last = view.segments.findLast((each) => each.index.firstOrdinal !== undefined);
-    if (last !== undefined && view.endProven && last.reached < (view.end ?? 0n)) {
+    if (view.endProven && (last?.reached ?? 0n) < (view.end ?? 0n)) {
       const what = `frames through ${view.end} are missing`;
-      await this.#missing(view, corruptSegment(last.file.path, last.size, what));
+      await this.#missing(view, corruptSegment(last?.file.path ?? view.dir, last?.size ?? 0, what));
     }
   }
 

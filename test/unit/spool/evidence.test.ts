@@ -83,4 +83,14 @@ describe('an end', () => {
     await store.trim(memory);
     expect(await memory.readdir(dir)).toEqual(['end', 'seal']);
   });
+
+  test('of the writer itself tells that all its segments are gone', async () => {
+    const memory = new MemoryFs(SPOOL);
+    const store = new SpoolStore();
+    const writer = store.writer(memory);
+    await store.append(writer, A, 'one');
+    await writer.close();
+    await memory.unlink(`${SPOOL}/${writer.writerId ?? ''}/00000001.seg`);
+    await expect(store.flush(memory, A)).rejects.toThrow('frames through 1 are missing');
+  });
 });
