@@ -1,6 +1,7 @@
 /** What a store is to its destination, and what a lost record is made of: the whole tables. llp/0017 */
 import { describe, expect, test } from 'vitest';
 import { toSinkName } from '../../src/core/ids.ts';
+import { oldNameOf } from '../../src/engine/identity/another-name.ts';
 import { hintFor, identityOf } from '../../src/engine/identity/identity.ts';
 import type {
   DestinationEvidence,
@@ -79,5 +80,20 @@ describe('a lost record', () => {
   ] as const)('exported before %s, receipts %s, destination %s: %s', (...row) => {
     const [exportedBefore, receipts, atDestination, label] = row;
     expect(recoveryOf({ exportedBefore, receipts, atDestination })).toBe(label);
+  });
+});
+
+describe('a record of the table under an old name', () => {
+  test.each([
+    [true, false, undefined, true, 'here'],
+    [false, true, undefined, false, 'lost'],
+    [false, false, 'rolled back', true, 'waits'],
+    [false, false, 'moved', true, 'open'],
+    [false, false, undefined, true, 'open'],
+    [false, false, 'moved', false, 'over'],
+    [false, false, undefined, false, 'over'],
+  ] as const)('has table %s, is lost %s, parked for %s, open %s: %s', (...row) => {
+    const [hasTable, isLost, parkedFor, isOpen, label] = row;
+    expect(oldNameOf({ hasTable, isLost, parkedFor, isOpen })).toBe(label);
   });
 });

@@ -6,7 +6,7 @@
  * | rebased (a command that was stopped) | rebase | - | - | - |
  * | emptied (parked, or found so now) | - | last manifest put back, unpark | new record at the start | unpark |
  * | no evidence | - | - | new record at the start | unpark |
- * | moved | - | record of the old name taken over | unpark | - |
+ * | moved | - | old names parked and taken over (./another-name) | old names parked, unpark | - |
  * | foreign | - | - | unpark | - |
  * | anything else (a refused part) | - | - | - | unpark |
  *
@@ -21,12 +21,14 @@ import { toLineage } from '../../core/ids.ts';
 import type { DatasetName, SinkName } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
+import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
-import { beginProgress, exportedNames, openProgress, unpark } from '../../../state/progress.ts';
+import { beginProgress, openProgress, progressNumbers, unpark } from '../../../state/progress.ts';
 import type { Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
 import type { Resolution, ResolveChoice } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
+import { parkOldNames, takeOver } from './another-name.ts';
 import { fence, rebase, startOf, startRecord } from './rebase.ts';
 import type { ForkChoice, Start } from './rebase.ts';
 
@@ -37,9 +39,11 @@ export interface Resolve {
 }
 
 interface Parked {
+  readonly config: SinkConfig;
   readonly sink: Sink;
   readonly owner: string;
   readonly key: ProgressKey;
+  readonly number: number;
   readonly record: ProgressRecord;
   readonly base: RecordHead<Progress>;
   readonly why: string;
@@ -73,11 +77,10 @@ export async function resolveSink(
       hint: 'Run `hyp sink list`.',
     });
   }
-  const { sink } = configured;
-  const owner = exporters.ownerOf(sink);
+  const owner = exporters.ownerOf(configured.sink);
   const parked: Parked[] = [];
   for (const dataset of datasets) {
-    const found = await findParked(context, sink, { owner, dataset });
+    const found = await findParked(context, configured, { owner, dataset });
     if (found !== undefined) parked.push(found);
   }
   if (parked.length === 0) {
@@ -95,7 +98,7 @@ export async function resolveSink(
 
 async function findParked(
   context: EngineContext,
-  sink: Sink,
+  { config, sink }: Pick<Parked, 'config' | 'sink'>,
   at: { readonly owner: string; readonly dataset: DatasetName },
 ): Promise<Parked | undefined> {
   const head = await context.table(at.dataset).load();
@@ -103,11 +106,12 @@ async function findParked(
   const { fs, state, random } = context;
   const lineage = toLineage(head.value.hyp.lineage);
   const key = { sink: sink.instance, dataset: at.dataset, lineage };
-  const record = await openProgress(fs, state, key, random);
+  const number = (await progressNumbers(fs, state, key)).at(-1) ?? 1;
+  const record = await openProgress(fs, state, { ...key, number }, random);
   const base = await record.load();
   if (base === undefined) return undefined;
   const { parked, receipt } = base.value;
-  const found = { sink, owner: at.owner, key, record, base };
+  const found = { config, sink, owner: at.owner, key, number, record, base };
   if (parked !== undefined) return { ...found, why: parked.why ?? '' };
   try {
     if (receipt !== undefined) await sink.stands(at.owner, receipt);
@@ -176,38 +180,28 @@ async function settleFork(
 }
 
 async function settleDelivered(context: EngineContext, parked: Parked): Promise<Resolution> {
-  const { sink, owner, key, base, why } = parked;
+  const { sink, owner, base, why } = parked;
   await sink.claim(owner);
-  if (why === 'moved') return goOn(parked, await takenOver(context, key));
+  if (why === 'moved') return settleMoved(context, parked);
   const { receipt } = base.value;
   if (receipt !== undefined) await sink.close(receipt);
   return goOn(parked, unpark(base.value));
 }
 
-/** What went out under the old name, as the start of the new one. */
-async function takenOver(context: EngineContext, key: ProgressKey): Promise<Progress> {
-  const { fs, state, random } = context;
-  const names = await exportedNames(fs, state, key.sink, key.lineage);
-  for (const dataset of names.filter((name) => name !== key.dataset)) {
-    const record = await openProgress(fs, state, { ...key, dataset }, random);
-    const old = (await record.load())?.value;
-    if (old === undefined) continue;
-    if (old.open !== undefined) {
-      throw new HypError(
-        'E_PARKED',
-        `a unit of ${dataset} (${old.open.after}, ${old.open.through}] is still open`,
-        { hint: `Give the table its name ${dataset} again, run \`hyp tick\`, then rename it.` },
-      );
-    }
-    const { watermark, chain, exportedRows, declinedRows } = old;
-    const rows = { exportedRows, declinedRows };
-    return { ...beginProgress(key), watermark, chain, ...rows, origin: watermark };
-  }
-  return beginProgress(key);
+/** What went out under the old names is done. */
+async function settleMoved(context: EngineContext, parked: Parked): Promise<Resolution> {
+  const { config, sink, key } = parked;
+  const table = context.table(key.dataset);
+  const head = defined(await table.load(), 'a parked sink has a table');
+  const source = { table, head, sink, observe: context.observe };
+  const at = { ...parked, sink: sink.name };
+  const { watermark } = await takeOver(context, source, at, config.prefix);
+  return { ...key, sink: sink.name, watermark };
 }
 
 async function settleAgain(context: EngineContext, parked: Parked): Promise<Resolution> {
   const { sink, owner, key, base, why } = parked;
+  if (why === 'moved') await parkOldNames(context, { ...parked, sink: sink.name }, 'again');
   if (why === 'foreign' || why === 'moved') return goOn(parked, unpark(base.value));
   await sink.claim(owner);
   const progress = beginProgress(key);

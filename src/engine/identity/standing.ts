@@ -210,7 +210,7 @@ export class Standing {
 }
 
 /** `lost`: there is no whole version, because there is none or because the newest is damaged. */
-async function loadOrLost(record: ProgressRecord): Promise<{
+export async function loadOrLost(record: ProgressRecord): Promise<{
   readonly base: RecordHead<Progress> | undefined;
   readonly lost: 'absent' | 'damaged' | undefined;
 }> {
