@@ -61,6 +61,8 @@ export interface Progress {
   readonly parked: Parked | undefined;
   /** Where the first unit of this lineage starts, when it is not the first row. */
   readonly origin?: Seq | undefined;
+  /** No unit passes one of these: somebody may hold one that starts there, of a record before this. */
+  readonly cuts?: readonly Seq[] | undefined;
 }
 
 export type ProgressRecord = VersionedRecord<Progress>;
@@ -85,6 +87,7 @@ const progressJson = z.strictObject({
     })
     .optional(),
   origin: digits.optional(),
+  cuts: z.array(digits).optional(),
 });
 
 export const progressFormat = jsonRecordFormat<Progress>({
@@ -101,6 +104,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
     receipt: progress.receipt && unitToJson(progress.receipt),
     parked: progress.parked,
     origin: progress.origin?.toString(),
+    cuts: progress.cuts?.map(String),
   }),
   fromJson: (value) => {
     const json = progressJson.parse(value);
@@ -116,6 +120,7 @@ export const progressFormat = jsonRecordFormat<Progress>({
       receipt: json.receipt === undefined ? undefined : unitFromJson(json.receipt),
       parked: json.parked,
       origin: json.origin === undefined ? undefined : toSeq(json.origin),
+      cuts: json.cuts?.map(toSeq),
     };
   },
 });
@@ -256,6 +261,12 @@ export function park(progress: Progress, parked: Parked): Progress {
 /** A person has decided: the sink goes on from where the record is. */
 export function unpark(progress: Progress): Progress {
   return { ...progress, parked: undefined };
+}
+
+/** Where a unit ends that begins at the watermark and was to end at `through`. */
+export function cutOf({ watermark, cuts = [] }: Progress, through: Seq): Seq {
+  const within = cuts.filter((cut) => cut > watermark && cut < through);
+  return within.reduce((end, cut) => (cut < end ? cut : end), through);
 }
 
 /** I6: a unit begins at the watermark, ends after it, and accounts for each row between once. */

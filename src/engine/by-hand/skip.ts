@@ -30,7 +30,7 @@ import { absentRows } from '../../core/unit.ts';
 import type { Unit } from '../../core/unit.ts';
 import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
-import { advance, withIntent } from '../../../state/progress.ts';
+import { advance, cutOf, withIntent } from '../../../state/progress.ts';
 import type { Progress } from '../../../state/progress.ts';
 import { keepReceipt } from '../../../state/receipts.ts';
 import type { EngineContext } from '../context.ts';
@@ -163,7 +163,7 @@ async function begin(skipping: Skipping, work: Work): Promise<Unit | undefined> 
   const { config, sink, owner, request } = skipping;
   await sink.stands(owner, work.progress.receipt);
   const { prefix } = config;
-  const from = { ...work.progress, through: request.through, prefix };
+  const from = { ...work.progress, through: cutOf(work.progress, request.through), prefix };
   const unit = await absentUnit(work.source, from, { why: 'skipped', reason: REASON });
   const linked = await work.record.append(work.base, withIntent(work.progress, unit));
   if (linked.kind === 'conflict') return undefined;

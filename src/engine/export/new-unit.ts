@@ -12,6 +12,7 @@ import type { Part, Unit, UnitEncoder } from '../../core/unit.ts';
 import { addDigests, contentDigest, digestFromHex, digestHex } from '../../codec/content-digest.ts';
 import { objectKey } from '../../../sinks/blob/object-key.ts';
 import type { Sink, StagedPart } from '../../../sinks/sink.ts';
+import { cutOf } from '../../../state/progress.ts';
 import type { Progress } from '../../../state/progress.ts';
 import { schemaById } from '../../../storage/iceberg/metadata.ts';
 import { targetsOf } from '../../../storage/iceberg/schema.ts';
@@ -51,10 +52,11 @@ export interface FreshUnit {
 export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promise<FreshUnit> {
   const { progress, encoder } = request;
   const after = progress.watermark;
-  const files = await planScan(source.table, source.head, after, request.through);
+  const limit = cutOf(progress, request.through);
+  const files = await planScan(source.table, source.head, after, limit);
   const within = files.slice(0, LIMITS.commitsPerUnit);
-  const end = within.at(-1)?.max ?? request.through;
-  const through = end < request.through ? end : request.through;
+  const end = within.at(-1)?.max ?? limit;
+  const through = end < limit ? end : limit;
   const encoded = await encodeParts(
     source,
     { after, through, encoder, cuts: request.cuts },

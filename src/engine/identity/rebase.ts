@@ -143,7 +143,9 @@ export async function startRecord(
   if (marked) await markExported(fs, state, key, number);
   const record = await openProgress(fs, state, { ...key, number }, random);
   const linked = await record.append(undefined, progress);
-  if (linked.kind === 'linked') return;
+  const newest = (await progressNumbers(fs, state, key)).at(-1);
+  // Whoever met the directory without a version has made another record, above it.
+  if (linked.kind === 'linked' && newest === number) return;
   throw new HypError('E_CONFLICT', `another command settles ${key.sink} and ${key.dataset}`, {
     hint: 'Run it again when that one is done.',
   });

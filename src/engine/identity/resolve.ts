@@ -13,18 +13,36 @@
  * | step of delivered, again | durable then | a crash right after leaves |
  * | 1 owner file put, if absent | whose destination it is | still no manifest there: refused as before |
  * | 2 manifest put (delivered) | what was sent counts | settled but for parked records: run it again |
- * | 3 version or new record linked | **the sink goes on** | - |
+ * | 3 old record parked (again) | whoever slept with it links nothing more (I9) | parked: run it again |
+ * | 4 plan of its open unit put (again) | whoever sleeps in it is met there | the same |
+ * | 5 version or new record linked | **the sink goes on** | - |
+ *
+ * A new record begins at the first row of an emptied destination. Somebody may still hold a unit of
+ * the old one, so its units end wherever one of the last units began: what is planned there by
+ * whoever was first is taken over by the other (llp/0008).
  * llp/0017
  */
 import { HypError, isHypError } from '../../core/errors.ts';
-import { toLineage } from '../../core/ids.ts';
-import type { DatasetName, SinkName } from '../../core/ids.ts';
+import { SEQ_ZERO, toLineage } from '../../core/ids.ts';
+import type { DatasetName, Seq, SinkName } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
 import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
-import { beginProgress, openProgress, progressNumbers, unpark } from '../../../state/progress.ts';
-import type { Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
+import {
+  beginProgress,
+  openProgress,
+  park,
+  progressNumbers,
+  unpark,
+} from '../../../state/progress.ts';
+import type {
+  Parked as ParkedFor,
+  Progress,
+  ProgressKey,
+  ProgressRecord,
+} from '../../../state/progress.ts';
+import { keptReceipts } from '../../../state/receipts.ts';
 import type { Resolution, ResolveChoice } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import type { Exporters } from '../export/exporters.ts';
@@ -204,9 +222,28 @@ async function settleAgain(context: EngineContext, parked: Parked): Promise<Reso
   if (why === 'moved') await parkOldNames(context, { ...parked, sink: sink.name }, 'again');
   if (why === 'foreign' || why === 'moved') return goOn(parked, unpark(base.value));
   await sink.claim(owner);
-  const progress = beginProgress(key);
+  await goOn(parked, park(base.value, stoppedAgain(parked, context.clock.nowMs())));
+  if (base.value.open !== undefined) await sink.announce(base.value.open);
+  const progress = { ...beginProgress(key), cuts: await startsHeld(context, parked) };
   await startRecord(context, key, progress, true);
   return { ...key, sink: sink.name, watermark: progress.watermark };
+}
+
+/** Where somebody may hold a unit of the old record: units of the new one end there. */
+async function startsHeld(context: EngineContext, { key, base }: Parked): Promise<Seq[]> {
+  const { watermark, receipt, cuts = [] } = base.value;
+  const kept = await keptReceipts(context.fs, context.state, key);
+  const starts = [...kept.map(({ unit }) => unit.after), receipt?.after ?? SEQ_ZERO, watermark];
+  const held = new Set([...cuts, ...starts].filter((seq) => seq > SEQ_ZERO));
+  return [...held].sort((a, b) => Number(a - b));
+}
+
+/** What the old record says when the command stops before the new one is linked. */
+function stoppedAgain({ sink, key, why }: Parked, sinceMs: number): ParkedFor {
+  const reason = `all rows of ${key.dataset} were to be sent again, and the command was stopped`;
+  const resolve = `hyp sink resolve ${sink.name}`;
+  const hint = `Nothing is sent until it is settled: \`${resolve} --again\` once more, or \`${resolve} --retry\`.`;
+  return { reason, hint, sinceMs, why };
 }
 
 async function goOn({ record, base, key, sink }: Parked, next: Progress): Promise<Resolution> {
