@@ -10,7 +10,7 @@ import type { DatasetName, Seq } from '../../core/ids.ts';
 import { toSeq } from '../../core/ids.ts';
 import { defined } from '../../core/invariant.ts';
 import type { RecordHead } from '../../core/versioned-record.ts';
-import type { Unit, UnitEncoder } from '../../core/unit.ts';
+import type { Unit } from '../../core/unit.ts';
 import { INGESTED_AT_COLUMN, columnNamed } from '../../codec/columns.ts';
 import type { SinkConfig } from '../../config/config.ts';
 import type { Sink } from '../../../sinks/sink.ts';
@@ -23,9 +23,8 @@ import type { ExportReport, SinkState, Step } from '../api.ts';
 import type { EngineContext } from '../context.ts';
 import { exportDue, retryDelayMs } from './due.ts';
 import type { DueDecision } from './due.ts';
-import { encodeNewUnit } from './new-unit.ts';
+import { encodeNewUnit, encoderOf } from './new-unit.ts';
 import type { FreshUnit } from './new-unit.ts';
-import { ENCODER_VERSION } from './part-encoder.ts';
 import { runUnit } from './run-unit.ts';
 import { Standing } from '../identity/standing.ts';
 import type { Work } from '../identity/standing.ts';
@@ -218,15 +217,8 @@ export class Exporter {
   }
 
   async #encode(work: Work, through: Seq): Promise<FreshUnit> {
-    const { format, partition, prefix, rotate } = this.#config;
-    const encoder: UnitEncoder = {
-      name: format,
-      version: ENCODER_VERSION,
-      partition,
-      prefix,
-      schemaId: work.source.head.value.currentSchemaId,
-    };
-    const cuts = { bytes: rotate.bytes };
+    const encoder = encoderOf(this.#config, work.source.head);
+    const cuts = { bytes: this.#config.rotate.bytes };
     const fresh = await encodeNewUnit(work.source, {
       progress: work.progress,
       through,

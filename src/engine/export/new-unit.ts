@@ -10,6 +10,7 @@ import { toSeq } from '../../core/ids.ts';
 import type { Seq } from '../../core/ids.ts';
 import type { Part, Unit, UnitEncoder } from '../../core/unit.ts';
 import { addDigests, contentDigest, digestFromHex, digestHex } from '../../codec/content-digest.ts';
+import type { SinkConfig } from '../../config/config.ts';
 import { objectKey } from '../../../sinks/blob/object-key.ts';
 import type { Sink, StagedPart } from '../../../sinks/sink.ts';
 import { cutOf } from '../../../state/progress.ts';
@@ -22,7 +23,7 @@ import type { Table, TableHead } from '../../../storage/table.ts';
 import type { Observe } from '../../core/events.ts';
 import { encodeUnit } from './encode.ts';
 import type { EncodedUnit, UnitCuts } from './encode.ts';
-import { extensionOf } from './part-encoder.ts';
+import { ENCODER_VERSION, extensionOf } from './part-encoder.ts';
 import type { PartColumns } from './part-encoder.ts';
 
 export interface UnitSource {
@@ -84,6 +85,13 @@ export async function encodeNewUnit(source: UnitSource, request: NewUnit): Promi
       })),
   };
   return { unit, staged };
+}
+
+/** How a unit that begins now is made, as the sink is configured. */
+export function encoderOf(config: SinkConfig, head: TableHead): UnitEncoder {
+  const { format: name, partition, prefix } = config;
+  const { currentSchemaId: schemaId } = head.value;
+  return { name, version: ENCODER_VERSION, partition, prefix, schemaId };
 }
 
 /**

@@ -5,18 +5,21 @@
  *
  * | step | durable then | a crash right after leaves |
  * | 1 each sink's old record parked | nobody plans or advances under the old lineage | parked; run it again |
- * | 2 units that are open at the destinations ended (close-unit) | their manifests | the same again |
+ * | 2 the unit after the branch ended at each destination (close-unit), planned or not | its manifest | the same again |
  * | 3 each sink's record of the new lineage, its mark first | nobody reads them | run it again |
  * | 4 v<N+1> of the table | **the new lineage, for all sinks at once** | - |
  *
- * A process that slept with an intent of the old lineage finds its unit ended; one that slept before
- * its intent is refused by step 1 (I9). Rows appended meanwhile are above every start and stay.
+ * A process that slept with an intent of the old lineage finds a unit ended where its own begins, even
+ * one that no record knows any more: where nothing is planned, our next unit is sent and ended there.
+ * One that slept before its intent is refused by step 1 (I9). Rows appended meanwhile are above every start and stay.
  * llp/0017
  */
 import { HypError } from '../../core/errors.ts';
-import { SEQ_ZERO, toLineage } from '../../core/ids.ts';
+import { SEQ_ZERO, toLineage, toSeq } from '../../core/ids.ts';
 import type { Lineage, Seq, SinkName } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { Unit } from '../../core/unit.ts';
+import type { SinkConfig } from '../../config/config.ts';
 import { beginProgress, openProgress, park, progressNumbers } from '../../../state/progress.ts';
 import type { Progress, ProgressKey } from '../../../state/progress.ts';
 import { highestMark, markExported } from '../../../state/receipts.ts';
@@ -24,7 +27,8 @@ import { touched } from '../../../storage/iceberg/snapshot.ts';
 import type { TableMetadata } from '../../../storage/iceberg/metadata.ts';
 import type { Table } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
-import { digestOfRange } from '../export/new-unit.ts';
+import { longestThrough } from '../export/due.ts';
+import { digestOfRange, encodeNewUnit, encoderOf } from '../export/new-unit.ts';
 import type { UnitSource } from '../export/new-unit.ts';
 import { branchOf } from './branch.ts';
 import { closeUnit } from './close-unit.ts';
@@ -39,10 +43,17 @@ export interface Start {
 /** restored: the other history is over. copied: it goes on, in another store. */
 export type ForkChoice = 'restored' | 'copied';
 
+/** One sink of a dataset that is rebased. */
+export interface Ending {
+  readonly source: UnitSource;
+  readonly config: SinkConfig;
+  readonly owner: string;
+}
+
 /** Step 2 for one sink that was fenced: ends what is open, and answers where the sink goes on. Idempotent. */
 export async function startOf(
   context: EngineContext,
-  at: { readonly source: UnitSource; readonly owner: string },
+  at: Ending,
   key: ProgressKey,
   choice: ForkChoice,
 ): Promise<Start> {
@@ -52,19 +63,38 @@ export async function startOf(
   const progress = (await record.load())?.value ?? beginProgress(key);
   await source.sink.stands(at.owner, progress.receipt);
   let branch = await branchOf(source, progress);
-  const { open } = progress;
+  if (!branch.forked && branch.at < progress.watermark)
+    throw missing(source.sink.name, progress, branch.at);
   let ends = choice === 'restored' || !branch.forked;
-  if (branch.last === undefined && !branch.forked && open?.after === branch.at) {
-    // Our own intent: whoever slept with it must find it ended, not free.
-    await source.sink.announce(open);
+  if (branch.last === undefined && !branch.forked) {
+    // Somebody may sleep with an intent that starts here, ours or one that a lost version held.
+    const { open } = progress;
+    const next = open?.after === branch.at ? open : await nextUnit(at, progress, branch.at);
+    if (next !== undefined) await source.sink.announce(next);
     branch = await branchOf(source, progress);
     ends = true;
   }
-  if (!branch.forked && branch.at < progress.watermark)
-    throw missing(source.sink.name, progress, branch.at);
   if (branch.last !== undefined && ends) await closeUnit(source, branch.last, branch.at);
   const chain = await digestOfRange(source, SEQ_ZERO, branch.at);
   return { key, watermark: branch.at, chain };
+}
+
+/** Our unit after `after`, for those who may hold another from there; undefined when we have no row. */
+async function nextUnit(
+  { source, config }: Ending,
+  progress: Progress,
+  after: Seq,
+): Promise<Unit | undefined> {
+  const { maxSeq } = source.head.value.hyp;
+  if (maxSeq <= after) return undefined;
+  const chain = await digestOfRange(source, SEQ_ZERO, after);
+  const { unit } = await encodeNewUnit(source, {
+    progress: { ...progress, watermark: after, chain },
+    through: longestThrough({ watermark: after, maxSeq: toSeq(maxSeq) }, config.rotate.rows),
+    cuts: { bytes: config.rotate.bytes },
+    encoder: encoderOf(config, source.head),
+  });
+  return unit;
 }
 
 function missing(sink: SinkName, { dataset, watermark }: Progress, at: Seq): HypError {

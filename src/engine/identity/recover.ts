@@ -28,7 +28,7 @@ import {
   park,
   passed,
   progressNumbers,
-  withIntent,
+  withOpenUnit,
 } from '../../../state/progress.ts';
 import type { Progress, ProgressKey, ProgressRecord } from '../../../state/progress.ts';
 import { highestMark, keptReceipts, markExported } from '../../../state/receipts.ts';
@@ -112,7 +112,7 @@ export async function recoverProgress(
   return { label, record, head: linked.kind === 'linked' ? linked.head : undefined };
 }
 
-/** The furthest that local evidence reaches: whole versions of any record, and receipts. */
+/** The furthest that local evidence reaches, its intent with it: whole versions of any record, and receipts. */
 async function localEvidence(
   context: EngineContext,
   key: ProgressKey,
@@ -130,9 +130,10 @@ async function localEvidence(
     if (best !== undefined && unit.through <= best.watermark) continue;
     const { through: watermark, chain } = unit;
     const rows = { exportedRows, declinedRows };
-    best = { ...(best ?? beginProgress(key)), watermark, chain, ...rows, receipt: unit };
+    const behind = { watermark, chain, ...rows, receipt: unit, open: undefined };
+    best = { ...(best ?? beginProgress(key)), ...behind };
   }
-  return best === undefined ? undefined : { ...best, open: undefined };
+  return best;
 }
 
 interface Walk {
@@ -161,7 +162,7 @@ async function walkDestination(source: UnitSource, start: Progress): Promise<Wal
     }
     found = 'ours';
     if (next.kind === 'planned') {
-      return { found, progress: withIntent(progress, next.unit), against: undefined };
+      return { found, progress: withOpenUnit(progress, next.unit), against: undefined };
     }
     progress = passed(progress, next.unit);
   }

@@ -179,6 +179,7 @@ async function settleFork(
   const { dataset, lineage: from } = key;
   const table = context.table(dataset);
   const sinks = await exporters.readyFor(dataset);
+  const configs = new Map((await exporters.all()).map(({ config, sink }) => [sink.name, config]));
   for (const sink of sinks) await fence(context, { ...key, sink: sink.instance });
   const starts: Start[] = [];
   for (const sink of sinks) {
@@ -187,7 +188,8 @@ async function settleFork(
     const source = { table, head, sink, observe: context.observe };
     const owner = exporters.ownerOf(sink);
     const own = { ...key, sink: sink.instance };
-    starts.push(await startOf(context, { source, owner }, own, choice));
+    const config = defined(configs.get(sink.name), 'each sink is configured');
+    starts.push(await startOf(context, { source, config, owner }, own, choice));
   }
   const lineage = await rebase(context, table, { from, starts }, (metadata) => metadata);
   return sinks.map(({ name: sink, instance }) => {
