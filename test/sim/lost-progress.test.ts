@@ -234,3 +234,42 @@ test('two first exports at once, one killed behind its intent, are no loss of pr
   });
   expect(places).toBeGreaterThan(60);
 });
+
+test('one that saw a damaged record and slept does not take the unit of whoever made it again for a fork', async () => {
+  const world = await exported(2);
+  await damageProgress(world);
+  let slept = false;
+  let midway: Promise<unknown> | undefined;
+  let wake = (): void => undefined;
+  const awake = new Promise<void>((resolve) => (wake = resolve));
+  const isReceipts = /\/receipts\/archive\/events\//;
+  const fs = interceptFs(world.disk.process(), async (step, run) => {
+    if (slept || step.op !== 'readdir' || !step.path.includes('/receipts/archive/events/')) return run();
+    slept = true;
+    const writer = await world.open({ leases });
+    await world.append(writer, 2);
+    await writer.flush();
+    await writer.close();
+    let tell = (): void => undefined;
+    const planned = new Promise<void>((resolve) => (tell = resolve));
+    const other = interceptFs(world.disk.process(), async (at, go) => {
+      const done = await go();
+      if (at.op === 'link' && at.to?.endsWith('.plan.json') === true) {
+        tell();
+        await awake;
+      }
+      return done;
+    });
+    midway = (await world.open({ fs: other, leases })).tick();
+    await planned;
+    return run();
+  });
+  const engine = await world.open({ fs, leases });
+  const { report } = await engine.exportStep(ARCHIVE, EVENTS);
+  expect(slept).toBe(true);
+  expect(report).toMatchObject({ problem: undefined });
+  wake();
+  await midway;
+  await world.settle();
+  await world.expectWhole();
+});

@@ -95,7 +95,7 @@ async function adopt(open: OpenUnit, found: Unit): Promise<UnitOutcome> {
 }
 
 /** What is above our largest seq is so only by the newest head; ours may be from before a pause. */
-async function reachedSource(source: UnitSource, found: Unit): Promise<UnitSource> {
+export async function reachedSource(source: UnitSource, found: Unit): Promise<UnitSource> {
   if (found.through <= source.head.value.hyp.maxSeq) return source;
   return { ...source, head: (await source.table.load()) ?? source.head };
 }

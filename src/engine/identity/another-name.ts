@@ -40,7 +40,7 @@ import type { EngineContext } from '../context.ts';
 import { sameRows } from '../export/decide.ts';
 import { digestOfRange } from '../export/new-unit.ts';
 import type { UnitSource } from '../export/new-unit.ts';
-import { loadOrLost } from './standing.ts';
+import { loadOrLost } from './lost.ts';
 
 export type OldNameLabel = 'here' | 'lost' | 'waits' | 'open' | 'over';
 

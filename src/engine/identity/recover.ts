@@ -15,6 +15,8 @@
  * | 2 directory of record n+1 | an empty record | rebuilt again, as n+2 |
  * | 3 v1 of record n+1 linked | **the rebuilt record** | - |
  *
+ * A record is lost when it still is behind all evidence: what another process made again meanwhile may
+ * have announced what we took for evidence. What is above our largest seq is asked of the newest head.
  * What a destination says counts when its chain is ours and our own rows have its digests. Whoever
  * slept over this goes on linking to record n, which nobody reads any more; its units are plans at
  * the destination like all others, and are taken over.
@@ -36,6 +38,8 @@ import type { EngineContext } from '../context.ts';
 import { digestOfRange } from '../export/new-unit.ts';
 import type { UnitSource } from '../export/new-unit.ts';
 import { sameRows } from '../export/decide.ts';
+import { reachedSource } from '../export/run-unit.ts';
+import { loadOrLost } from './lost.ts';
 
 export type RecoveryLabel = 'begin' | 'resume' | 'emptied' | 'no evidence' | 'contradiction';
 
@@ -59,7 +63,7 @@ export interface Recovered {
   readonly record: ProgressRecord;
   /**
    * undefined: a new record, nothing of it linked yet; or another process was first. 'begin' with a
-   * head: another process began it, and nothing was lost.
+   * head: another process began it, or has made it again, and nothing is lost any more.
    */
   readonly head: RecordHead<Progress> | undefined;
 }
@@ -75,19 +79,15 @@ export async function recoverProgress(
   const mark = await highestMark(fs, state, key);
   const numbers = await progressNumbers(fs, state, key);
   const known = await localEvidence(context, key, numbers);
-  if (lost === 'absent') {
-    // Read once more, behind the evidence: another process may just have begun what is not lost.
-    const record = await openProgress(fs, state, { ...key, number: numbers.at(-1) }, random);
-    const head = await record.load();
-    if (head !== undefined) return { label: 'begin', record, head };
-  }
   const exportedBefore = mark > 0 || known !== undefined;
-  if (!exportedBefore && lost === 'absent') {
-    const record = await openProgress(fs, state, key, random);
-    return { label: 'begin', record, head: undefined };
-  }
   const start = known ?? beginProgress(key);
-  const walk = await walkDestination(source, start);
+  const isNew = !exportedBefore && lost === 'absent';
+  const walk = isNew ? undefined : await walkDestination(source, start);
+  // Once more, behind all evidence: another process may have begun it, or made it again, meanwhile.
+  const newest = await openProgress(fs, state, key, random);
+  const { base } = await loadOrLost(newest);
+  if (base !== undefined) return { label: 'begin', record: newest, head: base };
+  if (walk === undefined) return { label: 'begin', record: newest, head: undefined };
   const receipts = start.receipt !== undefined;
   const label = recoveryOf({ exportedBefore, receipts, atDestination: walk.found });
   const sinceMs = clock.nowMs();
@@ -169,7 +169,8 @@ async function walkDestination(source: UnitSource, start: Progress): Promise<Wal
 }
 
 /** True when `unit` continues `progress` and has the rows our table has over its range. */
-export async function isOurs(source: UnitSource, progress: Progress, unit: Unit): Promise<boolean> {
+async function isOurs(at: UnitSource, progress: Progress, unit: Unit): Promise<boolean> {
+  const source = await reachedSource(at, unit);
   return (
     unit.lineage === progress.lineage &&
     unit.after === progress.watermark &&
@@ -201,7 +202,7 @@ function whyParked(
     case 'contradiction':
       return {
         reason: `${lost}, and after seq ${watermark} the destination has other rows (through seq ${walk.against?.through ?? watermark})`,
-        hint: `Nothing was sent. If the store that sent them is gone for good: \`${resolve} --restored\`. If both go on: \`${resolve} --copied\`.`,
+        hint: `Nothing was sent. If the store that sent them is gone for good: \`${resolve} --restored\`. If both go on: \`${resolve} --copied\`. To look again: \`${resolve} --retry\`.`,
       };
     case 'begin':
     case 'resume':

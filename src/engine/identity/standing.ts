@@ -28,6 +28,7 @@ import type { UnitSource } from '../export/new-unit.ts';
 import { directoryEvidence } from './directory.ts';
 import { hintFor, identityOf } from './identity.ts';
 import type { DestinationEvidence, HeadEvidence } from './identity.ts';
+import { loadOrLost } from './lost.ts';
 import { recoverProgress } from './recover.ts';
 
 /** Everything one step works on. */
@@ -206,20 +207,6 @@ export class Standing {
       hint: hintFor(identity, source.sink.name),
       why: identity,
     };
-  }
-}
-
-/** `lost`: there is no whole version, because there is none or because the newest is damaged. */
-export async function loadOrLost(record: ProgressRecord): Promise<{
-  readonly base: RecordHead<Progress> | undefined;
-  readonly lost: 'absent' | 'damaged' | undefined;
-}> {
-  try {
-    const base = await record.load();
-    return { base, lost: base === undefined ? 'absent' : undefined };
-  } catch (error) {
-    if (!isHypError(error, 'E_CORRUPT')) throw error;
-    return { base: undefined, lost: 'damaged' };
   }
 }
 
