@@ -241,8 +241,8 @@ export interface Engine extends Store {
   /**
    * Flushes, then copies the store to `dir` (absolute; empty or not there) as it is at one moment for
    * each dataset, beside any daemon and appender. Durable when it resolves; what a failed call leaves
-   * is no store. Rows appended after the flush began may be left out. Throws E_USAGE, E_CORRUPT, and
-   * what `flush` throws.
+   * is no store. Rows appended after the flush began may be left out. Throws E_USAGE, E_CORRUPT,
+   * E_CONFLICT when a table got a new lineage meanwhile, and what `flush` throws.
    */
   backup(dir: string): Promise<BackupReport>;
   /**

@@ -3,13 +3,14 @@
  * Commit point: `store.json` of the copy, linked last; a copy without it is refused as a store.
  *
  * | step | what is copied | a crash right after leaves |
- * | 1 everything is flushed | - | - |
+ * | 1 everything is flushed; the lineage of each table read | - | - |
  * | 2 registry, progress, marks and receipts: the newest version of each | state | no store: begin anew |
- * | 3 each table: one version and every file it names | tables | no store: begin anew |
+ * | 3 each table: one version, of that lineage, and every file it names | tables | no store: begin anew |
  * | 4 store.json | **the backup** | the backup |
  *
  * Records come before the tables: a sink that goes on meanwhile is ahead of its backup, never the
- * backup of its table behind its record. The spool is not copied: its rows are in the tables, and
+ * backup of its table behind its record. A table that got a new lineage in between is refused: its
+ * records were copied before there were any. The spool is not copied: its rows are in the tables, and
  * those that came later stay with this store, so no row is in both spools. Leases and staged bytes
  * are nobody's. Files of the store are only read.
  * Not its job: what a restored store is to its destinations (identity).
@@ -49,6 +50,10 @@ export async function backupStore(
 ): Promise<BackupReport> {
   const { fs, root } = context;
   await makeRoot(fs, root, dir);
+  const lineages = new Map<DatasetName, string | undefined>();
+  for (const dataset of datasets) {
+    lineages.set(dataset, (await context.table(dataset).load())?.value.hyp.lineage);
+  }
   for (const name of EVIDENCE) {
     const from = `${context.state}/${name}`;
     await copyState(fs, from, `${stateDir(dir)}/${name}`);
@@ -56,11 +61,21 @@ export async function backupStore(
   const tables: { readonly dataset: DatasetName; readonly maxSeq: Seq }[] = [];
   for (const dataset of datasets) {
     const head = await copyTable(context, context.table(dataset), dir);
+    const before = lineages.get(dataset);
+    if (before !== undefined && head?.value.hyp.lineage !== before) throw changed(dataset, dir);
     if (head !== undefined) tables.push({ dataset, maxSeq: head.value.hyp.maxSeq });
   }
   await copyFile(fs, `${root}/${STORE_FILE}`, `${dir}/${STORE_FILE}`);
   await fs.syncDir(dir);
   return { dir, datasets: tables };
+}
+
+/** Its records are those of the lineage before: restored, its sinks could only begin again. */
+function changed(dataset: DatasetName, dir: string): HypError {
+  const what = `${dataset} got a new lineage while it was copied: a sink was resolved, or it was dropped`;
+  return new HypError('E_CONFLICT', what, {
+    hint: `${dir} is no backup. Remove it and run the command again.`,
+  });
 }
 
 async function makeRoot(fs: DurableFs, root: string, dir: string): Promise<void> {

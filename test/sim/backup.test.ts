@@ -8,6 +8,7 @@ import type { DurableFs } from '../../src/core/durable-fs.ts';
 import type { Engine } from '../../src/engine/api.ts';
 import { openEngine } from '../../src/engine/open.ts';
 import { everyPause } from '../support/fault-fs.ts';
+import { interceptFs } from '../support/intercept-fs.ts';
 import { seededRandom } from '../support/random.ts';
 import { copyTree, removeTree, sentIds } from '../support/trees.ts';
 import { ROOT, World, configOf, dies, everybodyLives, tableRows } from '../support/world.ts';
@@ -117,4 +118,39 @@ test('a backup is made in a new or empty directory, outside the store', async ()
   await expect(engine.backup('/nowhere/backup')).rejects.toMatchObject({ code: 'E_USAGE' });
   await engine.backup(BACKUP);
   await expect(engine.backup(BACKUP)).rejects.toThrow('is not empty');
+});
+
+test('a backup beside a resolve that gives a table a new lineage is refused, and made again it goes on', async () => {
+  const world = new World();
+  const first = await world.open({ leases });
+  await world.append(first, 2);
+  await first.tick();
+  await first.close();
+  await copyTree(world.disk, ROOT, '/home/kept');
+  const lost = await world.open({ leases });
+  await world.append(lost, 1);
+  await lost.tick();
+  await lost.close();
+  await removeTree(world.disk, ROOT);
+  await copyTree(world.disk, '/home/kept', ROOT);
+  const person = await world.open({ leases });
+  await person.append('events', [{ id: 100 }]);
+  await person.tick();
+  const fs = interceptFs(world.disk.process(), async (step, run) => {
+    if (step.op === 'mkdir' && step.path === `${BACKUP}/tables/events`) {
+      await person.resolveSink(ARCHIVE, 'restored');
+      await person.tick();
+    }
+    return run();
+  });
+  const conflict = { code: 'E_CONFLICT' };
+  await expect((await openAt(world, ROOT, fs)).backup(BACKUP)).rejects.toMatchObject(conflict);
+  expect(await world.disk.stat(`${BACKUP}/store.json`)).toBeUndefined();
+  await removeTree(world.disk, BACKUP);
+  await person.backup(BACKUP);
+  const restored = await restore(world);
+  await restored.append('events', [{ id: 101 }]);
+  const { exported: reports } = await restored.tick();
+  expect(reports).toMatchObject([{ problem: undefined }]);
+  expect(await sentIds(world.disk)).toEqual([1, 2, 3, 100, 101]);
 });

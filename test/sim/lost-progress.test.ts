@@ -242,7 +242,6 @@ test('one that saw a damaged record and slept does not take the unit of whoever 
   let midway: Promise<unknown> | undefined;
   let wake = (): void => undefined;
   const awake = new Promise<void>((resolve) => (wake = resolve));
-  const isReceipts = /\/receipts\/archive\/events\//;
   const fs = interceptFs(world.disk.process(), async (step, run) => {
     if (slept || step.op !== 'readdir' || !step.path.includes('/receipts/archive/events/')) return run();
     slept = true;
