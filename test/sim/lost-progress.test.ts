@@ -243,7 +243,8 @@ test('one that saw a damaged record and slept does not take the unit of whoever 
   let wake = (): void => undefined;
   const awake = new Promise<void>((resolve) => (wake = resolve));
   const fs = interceptFs(world.disk.process(), async (step, run) => {
-    if (slept || step.op !== 'readdir' || !step.path.includes('/receipts/archive/events/')) return run();
+    if (slept || step.op !== 'readdir' || !step.path.includes('/receipts/archive/events/'))
+      return run();
     slept = true;
     const writer = await world.open({ leases });
     await world.append(writer, 2);
