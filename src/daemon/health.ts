@@ -1,7 +1,8 @@
 /**
  * Owns: whether a daemon is well, as a pure function of what its loops are doing. Ready means that
  * every loop makes progress, not that rows flow: a daemon that drained its backlog is still ready
- * minutes and days later, and so is one whose sink is down or parked (that is /status).
+ * minutes and days later, and so is one whose sink is down or parked (that is /status). One that
+ * cannot read or flush its own store is not.
  * llp/0011
  */
 import type { Json } from '../core/json.ts';
@@ -21,6 +22,18 @@ function seconds(ms: number): string {
 
 /** undefined when the loop is well. Waiting for a gate is not a fault of the one who waits. */
 function complaint(loop: LoopProgress, nowMs: number, stuckMs: number): string | undefined {
+  return standstill(loop, nowMs, stuckMs) ?? failing(loop, nowMs, stuckMs);
+}
+
+/** A loop of the store alone that fails again and again: steps are made, but no progress. */
+function failing(loop: LoopProgress, nowMs: number, stuckMs: number): string | undefined {
+  if (loop.local !== true) return undefined;
+  const forMs = nowMs - (loop.failingSinceMs ?? nowMs);
+  if (forMs <= stuckMs) return undefined;
+  return `${loop.name}: fails for ${seconds(forMs)}: ${loop.problem ?? 'no reason given'}`;
+}
+
+function standstill(loop: LoopProgress, nowMs: number, stuckMs: number): string | undefined {
   switch (loop.phase) {
     case 'stepping': {
       const busy = nowMs - loop.sinceMs;

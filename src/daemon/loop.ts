@@ -40,6 +40,10 @@ export interface LoopProgress {
   /** When the next step is due, while waiting. */
   readonly dueMs: number | undefined;
   readonly failures: number;
+  /** Since the first of `failures`; undefined when there is none. */
+  readonly failingSinceMs?: number | undefined;
+  /** Nothing outside of the store excuses its failing, as a destination that is down would. */
+  readonly local?: boolean | undefined;
   /** Reason of the last step when it failed. */
   readonly problem: string | undefined;
 }
@@ -48,6 +52,8 @@ export interface LoopParts {
   readonly name: string;
   readonly clock: Clock;
   readonly gate: Gate;
+  /** As in LoopProgress. */
+  readonly local?: boolean | undefined;
   /** One step. It may throw: that is a failure without a wait of its own. */
   readonly step: () => Promise<Outcome>;
   /** `inARow`: how many outcomes of this kind there were without another, this one included. */
@@ -76,6 +82,7 @@ export class Loop {
       sinceMs: parts.clock.monotonicMs(),
       dueMs: undefined,
       failures: 0,
+      local: parts.local,
       problem: undefined,
     };
     this.ended = this.#run();
@@ -124,11 +131,15 @@ export class Loop {
       this.#parts.onOutcome?.(outcome, inARow, wait);
       const trouble =
         outcome.kind === 'failed'
-          ? { failures: inARow, problem: outcome.reason }
-          : { failures: 0, problem: undefined };
+          ? { failures: inARow, failingSinceMs: this.#failingSinceMs(), problem: outcome.reason }
+          : { failures: 0, failingSinceMs: undefined, problem: undefined };
       await this.#wait(wait, trouble);
     }
     this.#enter('ended');
+  }
+
+  #failingSinceMs(): number {
+    return this.#progress.failingSinceMs ?? this.#parts.clock.monotonicMs();
   }
 
   #isStopped(): boolean {

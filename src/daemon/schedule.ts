@@ -64,6 +64,7 @@ export class Schedule {
     this.#parts = parts;
     this.#start({
       name: 'discover',
+      local: true,
       gate: new Gate(1),
       idleTicks: 1,
       retry: FLUSH_RETRY,
@@ -84,6 +85,7 @@ export class Schedule {
 
   #start(spec: {
     readonly name: string;
+    readonly local?: boolean;
     readonly gate: Gate;
     readonly idleTicks: number;
     readonly retry: RetryPolicy;
@@ -94,6 +96,7 @@ export class Schedule {
     const pace = { tickMs, idleTicks: spec.idleTicks, retry: spec.retry, random };
     const loop = new Loop({
       name: spec.name,
+      local: spec.local,
       clock,
       gate: spec.gate,
       step: spec.step,
@@ -124,6 +127,7 @@ export class Schedule {
     );
     this.#start({
       name: `flush ${dataset}`,
+      local: true,
       gate: this.#flushGate,
       idleTicks: 1,
       retry: FLUSH_RETRY,

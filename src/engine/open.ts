@@ -158,6 +158,7 @@ class StoreEngine implements Engine {
         errors.push(error);
       }
     }
+    if (only === undefined) errors.push(...this.#context.spool.unreadable.values());
     await tidySpool(this.#context, due.length > 0);
     if (errors.length > 0) throw errors[0];
     return reports;

@@ -20,7 +20,7 @@ import type { RegisteredSink } from '../../state/registry.ts';
 import { changeSink } from '../../state/registry-change.ts';
 import type { SinkVerb } from '../../state/registry-change.ts';
 import type { EngineContext } from './context.ts';
-import { spoolPending } from './spool-care.ts';
+import { assertAllRead, spoolPending } from './spool-care.ts';
 
 export interface SinkChange {
   readonly verb: SinkVerb;
@@ -84,6 +84,7 @@ export async function changeOneSink(
   if (verb === 'forget') {
     const entry = await registryEntry(registry, sink);
     const unsent = entry === undefined ? [] : await unsentOf(context, entry, store.datasets);
+    if (change.abandon !== true) assertAllRead(context);
     const configured = store.configured.has(sink);
     const decision = forgetAction(unsent, { configured, abandon: change.abandon === true });
     if (decision.label !== 'go') throw refusedForget(sink, decision);

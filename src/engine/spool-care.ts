@@ -4,7 +4,7 @@
  * A wrong guess that a writer is dead costs it a new id and nothing else (llp/0007).
  * llp/0008
  */
-import { isHypError } from '../core/errors.ts';
+import { isHypError, problemText, systemCode } from '../core/errors.ts';
 import type { DatasetName, WriterId } from '../core/ids.ts';
 import { leasedWriters, writerLeasePath } from '../../state/layout.ts';
 import { SPOOL_DIR } from '../../storage/layout.ts';
@@ -22,21 +22,47 @@ export async function spoolPending(context: EngineContext): Promise<readonly Spo
 }
 
 /**
+ * Whoever answers for all rows of the spool calls it after `spoolPending`: throws why a writer could
+ * not be read, since nobody knows whose rows it holds.
+ */
+export function assertAllRead(context: EngineContext): void {
+  for (const error of context.spool.unreadable.values()) throw error;
+}
+
+/**
  * Closes abandoned writers and removes what is committed. When nothing was `flushed` and no writer
- * has ended there is nothing to remove, and no frame is read. Idempotent.
+ * has ended there is nothing to remove, and no frame is read. Idempotent. A writer that cannot be
+ * closed is left for the next time: its frames are flushed all the same, and none of it is removed.
  */
 export async function tidySpool(context: EngineContext, flushed: boolean): Promise<void> {
   let ended = false;
   for (const writer of await context.spool.writers()) {
     const path = writerLeasePath(context.state, writer.id);
     if (!writer.ended && (await context.leases.isHeld(path))) continue;
-    if (!writer.ended) await closeWriter(spoolPlace(context), writer.id);
-    ended = true;
+    ended = writer.ended || (await closeLeft(context, writer.id)) || ended;
   }
   if (!flushed && !ended) return;
   const committed = await committedOf(context, await context.spool.datasets());
   await trim({ ...spoolPlace(context), reader: context.spool }, committed);
   await forgetLeases(context);
+}
+
+/** False when it could not be closed now. */
+async function closeLeft(context: EngineContext, writer: WriterId): Promise<boolean> {
+  try {
+    await closeWriter(spoolPlace(context), writer);
+    return true;
+  } catch (error) {
+    if (!isTrouble(error)) throw error;
+    const facts = { writer, error: problemText(error) };
+    context.observe({ type: 'decision', action: 'spool.not-closed', level: 'warn', facts });
+    return false;
+  }
+}
+
+/** A file that is damaged, or a disk that does not do what it is asked; anything else is a bug. */
+function isTrouble(error: unknown): boolean {
+  return isHypError(error) || systemCode(error) !== undefined;
 }
 
 /**
@@ -72,7 +98,7 @@ async function committedOf(
       const positions = await table.positions(await table.load());
       through.set(dataset, committedOrdinals(positions));
     } catch (error) {
-      if (!isHypError(error)) throw error;
+      if (!isTrouble(error)) throw error;
     }
   }
   return (writer, dataset) => through.get(dataset)?.(writer) ?? 0n;

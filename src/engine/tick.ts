@@ -35,6 +35,9 @@ export async function tick(
         flushed.push(await flushDataset(context, dataset));
       });
     }
+    for (const [writer, error] of context.spool.unreadable) {
+      failures.push({ what: `spool writer ${writer}`, error });
+    }
     await tidySpool(context, pending.length > 0);
   });
   await attempt('datasets', async () => {

@@ -40,6 +40,9 @@ export async function checkSpool(fs: DurableFs, dir: string): Promise<SpoolCheck
       walk.findings.push({ where: `${dir}/${id}`, what });
     }
   }
+  for (const [id, error] of reader.unreadable) {
+    walk.findings.push({ where: `${dir}/${id}`, what: error.message });
+  }
   return walk;
 }
 

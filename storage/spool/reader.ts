@@ -13,7 +13,7 @@
  */
 import { isMissing, readdirIfAny } from '../../src/core/durable-fs.ts';
 import type { DurableFs, ReadHandle } from '../../src/core/durable-fs.ts';
-import { HypError, isHypError } from '../../src/core/errors.ts';
+import { HypError, isHypError, systemCode } from '../../src/core/errors.ts';
 import { unobserved } from '../../src/core/events.ts';
 import type { Observe } from '../../src/core/events.ts';
 import type { DatasetName, WriterId } from '../../src/core/ids.ts';
@@ -67,6 +67,7 @@ const STALE = new Error('the view of a spool writer is stale');
 export class SpoolReader {
   readonly views: SpoolViews;
   readonly #observe: Observe;
+  readonly #unreadable = new Map<WriterId, Error>();
 
   constructor(options: SpoolReaderOptions) {
     const { fs, dir } = options;
@@ -74,12 +75,24 @@ export class SpoolReader {
     this.#observe = options.observe ?? unobserved;
   }
 
-  /** Every writer with a directory, tombs included. One listing each. */
+  /**
+   * Writers that could not be read at the last `datasets` or `pending`, and why: whose rows they
+   * hold nobody knows, so whoever answers for all rows has to tell of them.
+   */
+  get unreadable(): ReadonlyMap<WriterId, Error> {
+    return this.#unreadable;
+  }
+
+  /** Every writer whose directory can be listed, tombs included. One listing each. */
   async writers(): Promise<readonly SpoolWriterState[]> {
     const states: SpoolWriterState[] = [];
     for (const id of await this.#ids()) {
-      const look = await lookAt(this.views.place.fs, this.views.dirOf(id));
-      if (look !== undefined) states.push({ id, sealed: look.sealed, ended: look.ended });
+      try {
+        const look = await lookAt(this.views.place.fs, this.views.dirOf(id));
+        if (look !== undefined) states.push({ id, sealed: look.sealed, ended: look.ended });
+      } catch (error) {
+        this.#leaveOut(id, error);
+      }
     }
     return states;
   }
@@ -101,12 +114,17 @@ export class SpoolReader {
    * Frames of `dataset` with ordinal > committed(writer), per writer in ordinal order, each durable
    * when it is yielded and each once. Stop early as you like. E_CORRUPT (path, byte position) when
    * a frame is damaged that was whole once, E_UNSUPPORTED_FORMAT; other system errors pass through.
+   * Writers in `told` are passed over whole while they cannot be read: somebody has told of them.
    */
   async *due(
     dataset: DatasetName,
     committed: (writer: WriterId) => bigint,
+    told: ReadonlyMap<WriterId, Error> = new Map(),
   ): AsyncGenerator<Frame, void, undefined> {
-    for (const id of await this.#ids()) yield* this.#dueOf(id, dataset, committed(id));
+    for (const id of await this.#ids()) {
+      if (told.has(id) && !(await this.#canRead(id))) continue;
+      yield* this.#dueOf(id, dataset, committed(id));
+    }
   }
 
   /**
@@ -168,19 +186,42 @@ export class SpoolReader {
     return names.filter((name) => WRITER_NAME.test(name)) as WriterId[];
   }
 
+  async #canRead(id: WriterId): Promise<boolean> {
+    try {
+      await this.views.view(id, false);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** One writer that cannot be read keeps nobody from the frames of the others. */
   async #readable(): Promise<WriterView[]> {
     const views: WriterView[] = [];
-    for (const id of await this.#ids()) {
+    const ids = await this.#ids();
+    for (const id of this.#unreadable.keys()) if (!ids.includes(id)) this.#unreadable.delete(id);
+    for (const id of ids) {
       try {
         const view = await this.views.view(id, false);
+        this.#unreadable.delete(id);
         if (view !== undefined) views.push(view);
       } catch (error) {
-        if (!isHypError(error, 'E_CORRUPT', 'E_UNSUPPORTED_FORMAT')) throw error;
-        const facts = { writer: id, error: error.message };
-        this.#observe({ type: 'decision', action: 'spool.unreadable', level: 'warn', facts });
+        this.#leaveOut(id, error);
       }
     }
     return views;
+  }
+
+  /** Said when it is new: the reader looks several times a second. What is a bug is thrown. */
+  #leaveOut(id: WriterId, error: unknown): void {
+    const known =
+      isHypError(error, 'E_CORRUPT', 'E_UNSUPPORTED_FORMAT') || systemCode(error) !== undefined;
+    if (!known || !(error instanceof Error)) throw error;
+    const before = this.#unreadable.get(id);
+    this.#unreadable.set(id, error);
+    if (before?.message === error.message) return;
+    const facts = { writer: id, error: error.message };
+    this.#observe({ type: 'decision', action: 'spool.unreadable', level: 'warn', facts });
   }
 
   async *#dueOf(id: WriterId, dataset: DatasetName, after: bigint): AsyncGenerator<Frame> {

@@ -44,25 +44,31 @@ const GONE = '.gone-';
 
 /**
  * Removes segments whose every frame is committed, by `committed` of all datasets, and directories
- * of finished writers. Idempotent; several processes may do it at once. A writer with damaged files
- * is left as it is. System errors of the disk pass through.
+ * of finished writers. Idempotent; several processes may do it at once. A writer that cannot be read
+ * is left as it is, all others have their turn; then the first system error of the disk is thrown.
  */
 export async function trim(place: TrimPlace, committed: Committed): Promise<TrimReport> {
   const reader = place.reader ?? new SpoolReader(place);
   const goneWriters: WriterId[] = [];
   let removedSegments = 0;
+  let failure: unknown;
   await removeLeftovers(place);
   for (const { id } of await reader.writers()) {
     try {
+      // Somebody else's, closed or damaged: whoever wants its rows says so.
+      if (reader.unreadable.has(id)) continue;
       const view = await reader.views.view(id, true);
       if (view === undefined) continue;
       const done = await trimWriter(place, reader.views, view, (name) => committed(id, name));
       removedSegments += done.removed;
       if (done.gone) goneWriters.push(id);
     } catch (error) {
-      if (!isMissing(error) && !isHypError(error, 'E_CORRUPT', 'E_UNSUPPORTED_FORMAT')) throw error;
+      if (!isMissing(error) && !isHypError(error, 'E_CORRUPT', 'E_UNSUPPORTED_FORMAT')) {
+        failure ??= error;
+      }
     }
   }
+  if (failure !== undefined) throw failure;
   return { removedSegments, goneWriters };
 }
 

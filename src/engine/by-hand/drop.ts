@@ -30,7 +30,7 @@ import type { Table, TableHead } from '../../../storage/table.ts';
 import type { EngineContext } from '../context.ts';
 import { flushDataset, isSpoolSource } from '../flush/flush.ts';
 import { settleTable } from '../identity/directory.ts';
-import { spoolPending, tidySpool } from '../spool-care.ts';
+import { assertAllRead, spoolPending, tidySpool } from '../spool-care.ts';
 import { unknownDataset } from './replay.ts';
 import type { DropReport, DropRequest, NeverSent } from './report.ts';
 
@@ -45,6 +45,7 @@ export async function dropDataset(
   let first: TableHead | undefined;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const waiting = (await spoolPending(context)).find((each) => each.dataset === dataset);
+    if (!abandon) assertAllRead(context);
     if (waiting !== undefined && !dryRun) await flushDataset(context, dataset);
     const head = await table.load();
     if (head === undefined || (await isGone(table, head))) {

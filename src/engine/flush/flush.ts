@@ -69,7 +69,8 @@ async function dueFrames(
   const committed = committedOrdinals(positions);
   const due = new DueBatches();
   const ends = new Map<WriterId, bigint>();
-  for await (const frame of context.spool.due(dataset, committed)) {
+  // A writer nobody can read may hold rows of any dataset; the tick or flush tells of it, once.
+  for await (const frame of context.spool.due(dataset, committed, context.spool.unreadable)) {
     const size = frame.payload.length;
     const full = due.rows + frame.rows > LIMITS.batchRows || due.bytes + size > LIMITS.batchBytes;
     if (due.rows > 0 && full) break;

@@ -205,6 +205,15 @@ describe('readiness', () => {
     ).toBe(true);
   });
 
+  it('ends when a loop of the store itself has failed for long, not one of a sink', () => {
+    const failing = { failures: 9, failingSinceMs: 0, dueMs: 200_000, problem: 'EACCES' };
+    expect(ready({ ...failing, local: true }, 120_000).ready).toBe(true);
+    expect(ready({ ...failing, local: true }, 121_000).reasons).toEqual([
+      'flush a: fails for 121 s: EACCES',
+    ]);
+    expect(ready(failing, 121_000).ready).toBe(true);
+  });
+
   it('ends with a step that hangs or a wait that never ends, and names the loop', () => {
     expect(ready({ phase: 'stepping' }, 120_000).ready).toBe(true);
     expect(ready({ phase: 'stepping' }, 121_000)).toEqual({

@@ -3,6 +3,7 @@ import { defaultConfig } from '../../../src/config/config.ts';
 import { parseConfig } from '../../../src/config/parse.ts';
 import type { HypEvent } from '../../../src/core/events.ts';
 import { toDatasetName } from '../../../src/core/ids.ts';
+import { readiness } from '../../../src/daemon/health.ts';
 import { Schedule } from '../../../src/daemon/schedule.ts';
 import type { Engine } from '../../../src/engine/api.ts';
 import { NOTHING, exported, fakeEngine, flushed } from '../../support/fake-engine.ts';
@@ -80,6 +81,24 @@ describe('the schedule', () => {
     datasets.push('late');
     await clock.advance(600);
     expect(steps).toEqual(['late']);
+    await end(schedule, clock);
+  });
+
+  it('tells how long a loop has failed on end, whatever is tried again meanwhile', async () => {
+    const clock = new ManualClock();
+    let broken = true;
+    const names = () => (broken ? Promise.reject(new Error('EACCES: spool')) : Promise.resolve([]));
+    const { schedule } = start(fakeEngine({}, { datasetNames: names }), clock);
+    const ready = () => readiness('running', schedule.progress(), clock.monotonicMs(), 120_000);
+    await clock.advance(100_000);
+    expect(ready().ready).toBe(true);
+    await clock.advance(100_000);
+    expect(ready().reasons).toEqual([
+      expect.stringMatching(/^discover: fails for \d+ s: EACCES: spool$/),
+    ]);
+    broken = false;
+    await clock.advance(61_000);
+    expect(ready().ready).toBe(true);
     await end(schedule, clock);
   });
 
