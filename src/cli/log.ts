@@ -47,9 +47,19 @@ export function lineObserver(
   };
 }
 
-/** JSON lines on stderr by pino, written before the call returns, so a crash loses none. */
-export async function daemonObserver(level: LogLevel, clock: Clock): Promise<Observe> {
+/** Lines kept while nobody takes them; what comes on top is not logged. */
+const UNWRITTEN_BYTES = 1024 * 1024;
+
+/**
+ * JSON lines on stderr (or `fd`) by pino, written before the call returns, so a crash loses none. A
+ * log that cannot be written stops nobody: its lines wait, up to a bound, and are tried again with
+ * the next one.
+ */
+export async function daemonObserver(level: LogLevel, clock: Clock, fd = 2): Promise<Observe> {
   const { default: pino } = await import('pino');
+  const destination = pino.destination({ dest: fd, sync: true, maxLength: UNWRITTEN_BYTES });
+  // pino's own listener takes itself away at the first error that is no EPIPE, and throws it.
+  destination.on('error', () => undefined);
   const logger = pino(
     {
       level,
@@ -57,10 +67,15 @@ export async function daemonObserver(level: LogLevel, clock: Clock): Promise<Obs
       timestamp: () => `,"time":"${new Date(clock.nowMs()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   );
   return (event) => {
     const shown = levelOf(event);
-    if (shown !== 'silent') logger[shown](factsOf(event), nameOf(event));
+    if (shown === 'silent') return;
+    try {
+      logger[shown](factsOf(event), nameOf(event));
+    } catch {
+      // The work goes on without its log.
+    }
   };
 }
