@@ -40,6 +40,8 @@ function fileLine(file: BackfillFileReport, dryRun: boolean): string {
       return `${name}: all in already\n`;
     case 'same-bytes':
       return `${name}: skipped, the same bytes came from ${plain(file.firstPath ?? 'another path')}\n`;
+    case 'failed':
+      return `${name}: not read to its end, ${plural(file.rows, 'row')}${dryRun ? ' would be' : ''} added\n`;
   }
 }
 
@@ -60,12 +62,15 @@ function reportJson(report: BackfillReport, dryRun: boolean) {
     files: report.files.map((file) => ({
       ...file,
       firstPath: file.firstPath ?? null,
+      problem:
+        file.problem === undefined ? null : { ...file.problem, hint: file.problem.hint ?? null },
       unfinished: file.unfinished ?? null,
     })),
   };
 }
 
 const SHOWN_UNFINISHED = 10;
+const SHOWN_FAILED = 10;
 
 function noteUnfinished(task: Task, report: BackfillReport): void {
   const left = report.files.filter((file) => file.unfinished !== undefined);
@@ -81,13 +86,28 @@ function noteUnfinished(task: Task, report: BackfillReport): void {
   task.note('hyp: run it again once the rest is written; add a line feed to have it rejected');
 }
 
+function noteFailed(task: Task, failed: readonly BackfillFileReport[]): void {
+  for (const { path, problem } of failed.slice(0, SHOWN_FAILED)) {
+    task.note(`hyp: ${plain(problem?.message ?? `${path}: not read to its end`)}`);
+    if (problem?.hint !== undefined) task.note(`hint: ${problem.hint}`);
+  }
+  const more = failed.length - SHOWN_FAILED;
+  if (more > 0) task.note(`hyp: … and ${plural(more, 'other file')}`);
+  if (failed.length === 0) return;
+  const files = plural(failed.length, 'file');
+  task.note(`hyp: ${files} not read to the end; all other files are in`);
+}
+
 function exitOf(task: Task, report: BackfillReport): number {
   noteUnfinished(task, report);
+  const failed = report.files.filter((file) => file.outcome === 'failed');
+  noteFailed(task, failed);
   if (report.rejected > 0) {
     const where = report.rejectsPath === undefined ? '' : `; see ${report.rejectsPath}`;
     task.note(`hyp: ${plural(report.rejected, 'line')} rejected${where}`);
     return EXIT.badInput;
   }
+  if (failed.length > 0) return EXIT.badInput;
   if (!report.files.some((file) => file.outcome === 'same-bytes')) return EXIT.ok;
   task.note('hyp: files with the same bytes were skipped; --again loads them');
   return EXIT.sameBytes;
@@ -152,7 +172,7 @@ the table, commit by commit; each is durable with the position in its file befor
 Rejected lines go to rejects/ of the store, durable before the commit that passes them.`,
   exits: [
     [4, 'a file was skipped: its very bytes are in already from another path'],
-    [65, 'some lines were rejected: they are in the file named on stderr'],
+    [65, 'lines were rejected or files not readable: named on stderr, all others are in'],
     [130, 'stopped by Ctrl-C; what was committed stays, run it again to go on'],
   ],
   examples: [

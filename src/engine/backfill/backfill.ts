@@ -9,13 +9,13 @@
  */
 import { resolve } from 'node:path';
 import { stat } from 'node:fs/promises';
-import { HypError } from '../../core/errors.ts';
+import { HypError, isHypError } from '../../core/errors.ts';
 import type { DatasetName } from '../../core/ids.ts';
 import type { BackfillFileReport, BackfillOptions, BackfillReport } from './report.ts';
 import type { EngineContext } from '../context.ts';
 import { CommitGroup } from './commit-group.ts';
 import { KnownFiles } from './known-sources.ts';
-import { loadFile } from './load-file.ts';
+import { loadFile, noTotal, report } from './load-file.ts';
 import type { LoadOptions, LoadPlace, LoadedAgain } from './load-file.ts';
 import { isParquetFile, loadParquet } from './load-parquet.ts';
 import { RejectsFile } from './rejects.ts';
@@ -23,8 +23,9 @@ import { workerCount, workerEvidence } from '../workers/count.ts';
 import { Workers, builtEntry } from '../workers/workers.ts';
 
 /**
- * Reads `files` into `dataset`, in order. Resolves when every row of them is durable in the table.
- * Throws E_BAD_INPUT for a file that cannot be read, with everything before it stored.
+ * Reads `files` into `dataset`, in order. Resolves when every row of them is durable in the table. A
+ * file that cannot be read to its end is reported as failed, with what was read of it stored, and
+ * keeps no other from its turn. Throws E_BAD_INPUT, before anything is read, for one that is not there.
  */
 export async function backfill(
   context: EngineContext,
@@ -117,7 +118,7 @@ class BackfillRun {
         await this.#load(fileIndex, { alone: false, onStored });
       }
     } catch (error) {
-      // What was read before a bad file is stored, as it would be had each file its own commit.
+      // What was read before it stopped is stored, as it would be had each file its own commit.
       await this.#commitGroup();
       throw error;
     }
@@ -125,14 +126,25 @@ class BackfillRun {
     return this.#reports;
   }
 
-  async #load(index: number, how: Omit<LoadOptions, 'again'>): Promise<void> {
+  async #load(index: number, how: Omit<LoadOptions, 'again' | 'total'>): Promise<void> {
     const path = resolve(this.#files[index] ?? '');
     const load = (await isParquetFile(path, this.#place.options)) ? loadParquet : loadFile;
     if (this.#place.options.again === true) this.#again[index] ??= { source: undefined };
     const again = this.#again[index];
-    const { state, report } = await load(this.#place, path, { ...how, again });
-    this.#reports[index] = report;
-    if (state === 'waiting') this.#waiting.push(index);
+    const total = noTotal();
+    try {
+      const { state, report } = await load(this.#place, path, { ...how, again, total });
+      this.#reports[index] = report;
+      if (state === 'waiting') this.#waiting.push(index);
+    } catch (error) {
+      if (!isHypError(error, 'E_BAD_INPUT')) throw error;
+      const { message, hint } = error;
+      const problem = { message, hint };
+      this.#reports[index] = report(path, total, { outcome: 'failed', problem });
+      // A source it had taken and not begun is free again.
+      if (!how.alone) await this.#commitGroup();
+      this.#place.known.forget();
+    }
   }
 
   async #commitGroup(): Promise<void> {

@@ -48,6 +48,8 @@ export interface LoadOptions {
   readonly onStored: (bytes: number) => void;
   /** Given when the file is to be loaded although its content is in; the same one for each try. */
   readonly again: LoadedAgain | undefined;
+  /** Where it counts, for whoever wants to know what was stored before it threw. */
+  readonly total?: Total;
 }
 
 /**
@@ -76,7 +78,8 @@ export interface FileResult {
   readonly report: BackfillFileReport;
 }
 
-interface Total {
+/** What one file came to. */
+export interface Total {
   rows: number;
   bytes: number;
   rejected: number;
@@ -101,7 +104,7 @@ export async function loadFile(
   path: string,
   more: LoadOptions,
 ): Promise<FileResult> {
-  const total: Total = { rows: 0, bytes: 0, rejected: 0 };
+  const total = more.total ?? noTotal();
   let trial = false;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const opened = await openContent(path);
@@ -157,12 +160,17 @@ function said(
   return { outcome: 'same-bytes', firstPath };
 }
 
-function report(
+export function noTotal(): Total {
+  return { rows: 0, bytes: 0, rejected: 0 };
+}
+
+export function report(
   path: string,
   total: Total,
   more: Partial<BackfillFileReport> & Pick<BackfillFileReport, 'outcome'>,
 ): BackfillFileReport {
-  return { path, ...total, firstPath: undefined, unfinished: undefined, ...more };
+  const nothing = { firstPath: undefined, problem: undefined, unfinished: undefined };
+  return { path, ...total, ...nothing, ...more };
 }
 
 interface Decided {

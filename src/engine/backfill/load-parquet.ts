@@ -24,10 +24,10 @@ import type { Piece } from './commit-group.ts';
 import { gathered } from './gather.ts';
 import { isNamedParquet, isNamedText } from './format.ts';
 import type { KnownSources } from './known-sources.ts';
-import { begunAgain, notBegun } from './load-file.ts';
+import { begunAgain, noTotal, notBegun, report } from './load-file.ts';
 import type { FileResult, LoadOptions, LoadPlace } from './load-file.ts';
 import { ProvenFile } from './proven-file.ts';
-import type { BackfillFileReport, BackfillOptions } from './report.ts';
+import type { BackfillOptions } from './report.ts';
 
 export type ParquetDecision =
   | { readonly label: 'new'; readonly source: string }
@@ -105,23 +105,18 @@ async function loadProven(
 ): Promise<FileResult> {
   const { path } = file;
   const footer = await readParquetFooter(file);
-  const total = { rows: 0, bytes: 0, rejected: 0 };
-  const report = (
-    more: Pick<BackfillFileReport, 'outcome'> & Partial<BackfillFileReport>,
-  ): BackfillFileReport => {
-    return { path, ...total, firstPath: undefined, unfinished: undefined, ...more };
-  };
+  const total = more.total ?? noTotal();
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
     const decision = await decide(place, file, { footer, again: more.again });
     if (decision.label === 'unchanged' || decision.label === 'same-bytes') {
       const firstPath = decision.label === 'same-bytes' ? decision.firstPath : undefined;
       const outcome =
         total.bytes > 0 || more.again?.source !== undefined ? 'added' : decision.label;
-      return { state: 'done', report: report({ outcome, firstPath }) };
+      return { state: 'done', report: report(path, total, { outcome, firstPath }) };
     }
     const load = new ParquetLoad(place, { file, footer, total }, decision);
     const state = await load.run(more);
-    if (state !== 'overtaken') return { state, report: report({ outcome: 'added' }) };
+    if (state !== 'overtaken') return { state, report: report(path, total, { outcome: 'added' }) };
     place.known.forget();
   }
   throw new HypError('E_CONFLICT', `the source of ${path} is moved faster than it can be read`, {

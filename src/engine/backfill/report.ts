@@ -39,8 +39,11 @@ export interface BackfillProgress {
 
 export interface BackfillFileReport {
   readonly path: string;
-  /** added: new rows · unchanged: all was in · same-bytes: in already from another path. */
-  readonly outcome: 'added' | 'unchanged' | 'same-bytes';
+  /**
+   * added: new rows · unchanged: all was in · same-bytes: in already from another path · failed: it
+   * could not be read to its end; what was read before is stored, `problem` says why.
+   */
+  readonly outcome: 'added' | 'unchanged' | 'same-bytes' | 'failed';
   /** Rows this call added. */
   readonly rows: number;
   /** Bytes of content this call took in, unpacked; of Parquet the share of the file its rows are. */
@@ -49,6 +52,8 @@ export interface BackfillFileReport {
   readonly rejected: number;
   /** The path its bytes came from the first time, for same-bytes. */
   readonly firstPath: string | undefined;
+  /** Why it failed, with its path, and what to do. */
+  readonly problem: { readonly message: string; readonly hint: string | undefined } | undefined;
   /**
    * Where a last line begins that has no end yet and is not a whole row: nothing of it was taken, a
    * later backfill takes it once its end is there. Line 1-based, byte of the content 0-based.
