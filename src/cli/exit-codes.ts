@@ -29,7 +29,10 @@ export const EXIT_MEANINGS = [
   ],
   [EXIT.usage, 'wrong usage: option, name, range, no such store, dataset or file'],
   [EXIT.sameBytes, 'backfill: a file was skipped, its very bytes came from another path'],
-  [EXIT.badInput, 'bad input: rejected lines and unreadable files are named, all others are stored'],
+  [
+    EXIT.badInput,
+    'bad input: rejected lines and unreadable files are named, all others are stored',
+  ],
   [EXIT.unavailable, 'unavailable: destination, disk, address, DuckDB'],
   [EXIT.tryAgain, 'try again: held by another daemon, spool full, a sink waits for a retry'],
   [EXIT.badConfig, 'bad configuration'],

@@ -62,8 +62,11 @@ export interface Task {
   open(options: OpenOptions): Promise<Engine>;
   /** The same with a configuration the command has read itself. */
   openWith(config: HypConfig, options: OpenOptions): Promise<Engine>;
-  /** Result for people, or with --json for programs. */
-  result(text: string, json: Json): Promise<void>;
+  /**
+   * Result for people, or with --json for programs. Answers whether somebody took it: when the
+   * reader has gone away the command goes on, since its exit status is its own.
+   */
+  result(text: string, json: Json): Promise<boolean>;
   /** A line on stderr; not a result. */
   note(line: string): void;
 }
@@ -132,8 +135,14 @@ class RunningTask implements Task {
     return this.#engine;
   }
 
-  async result(text: string, json: Json): Promise<void> {
-    await this.world.stdout.write(this.json ? jsonLine(json) : text);
+  async result(text: string, json: Json): Promise<boolean> {
+    try {
+      await this.world.stdout.write(this.json ? jsonLine(json) : text);
+      return true;
+    } catch (error) {
+      if (!isReaderGone(error)) throw error;
+      return false;
+    }
   }
 
   note(line: string): void {
@@ -175,7 +184,7 @@ async function attempt(task: RunningTask, action: Action): Promise<number> {
   } catch (error) {
     // What went wrong first is what is told; a second close does nothing.
     await task.close().catch(() => undefined);
-    // `hyp cat events | head` has what it wanted.
+    // `hyp cat events | head` has the rows it wanted.
     if (isReaderGone(error)) return EXIT.ok;
     await task.world.stderr.write(errorText(error, task.json)).catch(() => undefined);
     return exitCodeOf(error);

@@ -11,6 +11,7 @@ import type {
   BackfillReport,
   InputFormat,
 } from '../../engine/backfill/report.ts';
+import { isHypError } from '../../core/errors.ts';
 import { signalExitCode } from '../../daemon/signals.ts';
 import type { StopSignal } from '../../daemon/signals.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -136,12 +137,13 @@ async function backfill(
       onProgress: progress.show,
     });
     progress.end();
-    await task.result(reportText(report, dryRun), reportJson(report, dryRun));
     const exitCode = exitOf(task, report);
+    await task.result(reportText(report, dryRun), reportJson(report, dryRun));
     return stop.stoppedBy() === undefined ? exitCode : stoppedExit(task, stop.stoppedBy());
   } catch (error) {
     progress.end();
-    if (stop.stoppedBy() === undefined) throw error;
+    // What failed while it was stopping is no end that was asked for.
+    if (!isHypError(error, 'E_UNAVAILABLE') || error.details['stopped'] !== true) throw error;
     return stoppedExit(task, stop.stoppedBy());
   } finally {
     stop.unsubscribe();

@@ -104,10 +104,17 @@ function watchMs(text: string): number {
   });
 }
 
-async function show(task: Task, engine: Engine, before: string): Promise<number> {
+interface Shown {
+  readonly exitCode: number;
+  /** False: whoever looked has gone away. */
+  readonly taken: boolean;
+}
+
+async function show(task: Task, engine: Engine, before: string): Promise<Shown> {
   const status = await engine.status();
-  await task.result(before + statusText(status), statusToJson(status));
-  return status.datasets.some(({ problem }) => problem !== undefined) ? EXIT.failed : EXIT.ok;
+  const taken = await task.result(before + statusText(status), statusToJson(status));
+  const bad = status.datasets.some(({ problem }) => problem !== undefined);
+  return { exitCode: bad ? EXIT.failed : EXIT.ok, taken };
 }
 
 /** Shows the status again and again until Ctrl-C; the exit status is that of the last one shown. */
@@ -115,7 +122,7 @@ async function showStatus(task: Task, options: Options): Promise<number> {
   const { watch } = options;
   const everyMs = watch === undefined ? undefined : watchMs(watch === true ? WATCH_SECONDS : watch);
   const engine = await task.open({ mustExist: true });
-  if (everyMs === undefined) return show(task, engine, '');
+  if (everyMs === undefined) return (await show(task, engine, '')).exitCode;
   const { clock, signals, stdout } = task.world;
   const ended = new AbortController();
   const unsubscribe = signals.subscribe(() => {
@@ -123,7 +130,8 @@ async function showStatus(task: Task, options: Options): Promise<number> {
   });
   try {
     for (;;) {
-      const exitCode = await show(task, engine, stdout.isTty ? CLEAR : '');
+      const { exitCode, taken } = await show(task, engine, stdout.isTty ? CLEAR : '');
+      if (!taken) return exitCode;
       await clock.sleep(everyMs, ended.signal);
       if (ended.signal.aborted) return exitCode;
     }

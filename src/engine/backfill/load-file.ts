@@ -360,5 +360,6 @@ function assertNotStopped(options: BackfillOptions, path: string): void {
   if (options.signal?.aborted !== true) return;
   throw new HypError('E_UNAVAILABLE', `stopped while reading ${path}`, {
     hint: 'Everything committed stays. Run the same command again to go on from here.',
+    details: { stopped: true },
   });
 }

@@ -20,7 +20,10 @@ export interface BackfillOptions {
    * started for large files only. The rows and their order are the same for any number.
    */
   readonly workers?: number | undefined;
-  /** Aborting stops after the commit under way; the backfill rejects and can be repeated. */
+  /**
+   * Aborting stops after the commit under way; the backfill rejects (E_UNAVAILABLE, its details say
+   * `stopped`) and can be repeated.
+   */
   readonly signal?: AbortSignal | undefined;
   /** Called after each piece that was read; what it throws ends the backfill. */
   readonly onProgress?: ((progress: BackfillProgress) => void) | undefined;
