@@ -6,11 +6,28 @@ import { HypError } from '../core/errors.ts';
 import { daemonLeasePath } from '../../state/layout.ts';
 import type { EngineContext } from './context.ts';
 
-/** Claims the store for this daemon; E_HELD names the holder. The answer releases the claim. */
+/**
+ * Claims the store for this daemon; E_HELD names the holder. The answer releases the claim. A claim
+ * that cannot be made (a full disk, a directory that may not be written) is gone on without: the
+ * daemon is what makes room, and what keeps rows safe says itself what it cannot write.
+ */
 export async function holdDaemon(context: EngineContext): Promise<() => Promise<void>> {
   const path = daemonLeasePath(context.state);
-  const lease = await context.leases.acquire(path, { waitMs: 0, purpose: 'daemon' });
-  if (lease !== undefined) return () => lease.release();
+  const claim = () => context.leases.acquire(path, { waitMs: 0, purpose: 'daemon' });
+  let lease = await claim();
+  if (lease === undefined && !(await context.leases.isHeld(path))) {
+    await context.disk.tend();
+    lease = await claim();
+  }
+  if (lease !== undefined) {
+    const held = lease;
+    return () => held.release();
+  }
+  if (!(await context.leases.isHeld(path))) {
+    const facts = { root: context.root, path };
+    context.observe({ type: 'decision', action: 'unclaimed', level: 'warn', facts });
+    return () => Promise.resolve();
+  }
   const holder = await context.leases.holder(path);
   const who =
     holder === undefined
