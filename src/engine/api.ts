@@ -216,7 +216,10 @@ export interface Step<T> {
 export interface Engine extends Store {
   /** What a person does to sinks and datasets by hand. */
   readonly byHand: ByHand;
-  /** Datasets with a table or with rows in the spool. Changes nothing. */
+  /**
+   * Datasets with a table or with rows in the spool. Changes nothing. E_NOT_A_STORE when the store
+   * that was opened is gone from its path.
+   */
   datasetNames(): Promise<readonly DatasetName[]>;
   /**
    * Pauses, resumes or forgets a registered sink. Durable when it resolves; idempotent; any process
@@ -342,7 +345,7 @@ export interface Store {
   /**
    * How far every dataset and sink is, one after another: not one instant. Changes nothing; of the
    * data files it reads at most one row group per lagging sink. What is damaged is in `problem` and
-   * `lastError`, not thrown.
+   * `lastError`, not thrown. E_NOT_A_STORE when the store that was opened is gone from its path.
    */
   status(): Promise<StoreStatus>;
   /**

@@ -57,7 +57,8 @@ import { storeStatus } from './status.ts';
 import { tick } from './tick.ts';
 import { changeOneSink } from './sink-commands.ts';
 import type { SinkChange, SinkChangeReport } from './sink-commands.ts';
-import { initStore, readStoreFile } from './store-file.ts';
+import { assertStillThere, initStore, readStoreFile } from './store-file.ts';
+import type { StoreFile } from './store-file.ts';
 import type { VerifyOptions, VerifyReport } from './verify/report.ts';
 
 export interface OpenEngineOptions {
@@ -99,13 +100,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
       hint: 'Run `hyp init`, or name the store with --root or `root:` in hyp.yaml.',
     });
   }
-  const { storeId } = await initStore(ports.fs, root, ports.random);
+  const store = await initStore(ports.fs, root, ports.random);
   const { minFreeBytes } = config.disk;
   const context = createContext(root, { ...ports, leases }, minFreeBytes, {
     workerEntry: options.workerEntry,
     declared: (dataset) => config.dataset(dataset).columns ?? [],
   });
-  return new StoreEngine(context, config, new Exporters(context, config, storeId));
+  return new StoreEngine(context, config, store);
 }
 
 class StoreEngine implements Engine {
@@ -113,15 +114,18 @@ class StoreEngine implements Engine {
   readonly byHand: ByHand;
   readonly #context: EngineContext;
   readonly #config: HypConfig;
+  readonly #store: StoreFile;
   readonly #exporters: Exporters;
   readonly #ingest: Ingest;
   /** When rows of a dataset were first seen waiting: its flush delay counts from there. */
   readonly #pendingSince = new Map<DatasetName, number>();
 
-  constructor(context: EngineContext, config: HypConfig, exporters: Exporters) {
+  constructor(context: EngineContext, config: HypConfig, store: StoreFile) {
+    const exporters = new Exporters(context, config, store.storeId);
     this.root = context.root;
     this.#context = context;
     this.#config = config;
+    this.#store = store;
     this.#exporters = exporters;
     this.#ingest = new Ingest(context, config.spool);
     this.byHand = byHand(context, exporters);
@@ -219,6 +223,7 @@ class StoreEngine implements Engine {
   }
 
   async datasetNames(): Promise<readonly DatasetName[]> {
+    await assertStillThere(this.#context.fs, this.root, this.#store);
     const tables = await this.#tableNames();
     const spooled = await this.#context.spool.datasets();
     const dropped = await this.#droppedOf(tables);

@@ -124,6 +124,23 @@ export async function readStoreFile(fs: DurableFs, root: string): Promise<StoreF
   return { storeId: parsed.storeId };
 }
 
+/**
+ * Throws E_NOT_A_STORE when the store that was opened at `root` is not there any more: unmounted,
+ * renamed, or another one in its place. To a listing it would look like a store without rows.
+ */
+export async function assertStillThere(
+  fs: DurableFs,
+  root: string,
+  { storeId }: StoreFile,
+): Promise<void> {
+  const now = await readStoreFile(fs, root);
+  if (now?.storeId === storeId) return;
+  const what = now === undefined ? 'is not there any more' : 'is another one now';
+  throw new HypError('E_NOT_A_STORE', `the store ${root} ${what}`, {
+    hint: 'Nothing was changed. Mount it, or put it back under this path; a daemon goes on by itself.',
+  });
+}
+
 async function assertDirectory(fs: DurableFs, root: string): Promise<void> {
   const stat = await fs.stat(root);
   if (stat === undefined || stat.kind === 'directory') return;
