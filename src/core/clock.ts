@@ -14,13 +14,19 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** About 24.8 days; a timer that is set for longer goes off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   sleep: async (ms, signal) => {
     try {
-      await sleepFor(ms, undefined, signal ? { signal } : {});
+      for (let left = ms; ; left -= LONGEST_TIMER_MS) {
+        await sleepFor(Math.min(left, LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+        if (left <= LONGEST_TIMER_MS) return;
+      }
     } catch (error) {
       if (signal?.aborted !== true) throw error;
     }

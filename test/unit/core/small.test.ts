@@ -60,6 +60,16 @@ test('the clock of the machine sleeps, and wakes early without error when told t
   expect(systemClock.nowMs()).toBeGreaterThan(Date.parse('2026-01-01'));
 });
 
+test('the clock of the machine sleeps for longer than a timer can, a drain of 30 days for one', async () => {
+  const stop = new AbortController();
+  let awake = false;
+  const sleep = systemClock.sleep(30 * 24 * 3_600_000, stop.signal).then(() => (awake = true));
+  await systemClock.sleep(50);
+  expect(awake).toBe(false);
+  stop.abort();
+  await sleep;
+});
+
 test('ids of the machine are positive 63-bit numbers and lower-case uuids', () => {
   for (let n = 0; n < 100; n++) {
     const id = systemRandom.id63();
