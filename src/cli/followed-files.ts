@@ -10,6 +10,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { isHypError, systemCode } from '../core/errors.ts';
 import { MAGIC, READABLE, expandBraces, expandInputs, globPattern } from './inputs.ts';
+import type { OnOddName } from './inputs.ts';
 
 const PACKED = String.raw`(?:\.gz|\.zst)?`;
 /** What follows `app.log` and a separator. */
@@ -58,11 +59,15 @@ interface Meant {
   readonly isMeant: (path: string) => boolean;
 }
 
-async function meant(argument: string, cwd: string): Promise<Meant> {
+async function meant(
+  argument: string,
+  cwd: string,
+  onOddName: OnOddName | undefined,
+): Promise<Meant> {
   const path = resolve(cwd, argument);
   const found = await stat(path).catch(() => undefined);
   if (found?.isDirectory() === true) {
-    const files = await expanded(argument, cwd);
+    const files = await expanded(argument, cwd, onOddName);
     return {
       files,
       dirs: new Set([path, ...files.map(dirname)]),
@@ -74,7 +79,7 @@ async function meant(argument: string, cwd: string): Promise<Meant> {
   }
   const patterns = expandBraces(argument).map((each) => resolve(cwd, each).split(sep));
   const wanted = patterns.map((segments) => globPattern(segments));
-  const files = await expanded(argument, cwd);
+  const files = await expanded(argument, cwd, onOddName);
   const bases = patterns.map((segments) => {
     const magic = segments.findIndex((segment) => MAGIC.test(segment));
     return segments.slice(0, magic < 0 ? -1 : magic).join(sep) || sep;
@@ -87,9 +92,13 @@ async function meant(argument: string, cwd: string): Promise<Meant> {
 }
 
 /** What is not there, or no longer, is looked for at the next poll. */
-async function expanded(argument: string, cwd: string): Promise<readonly string[]> {
+async function expanded(
+  argument: string,
+  cwd: string,
+  onOddName: OnOddName | undefined,
+): Promise<readonly string[]> {
   try {
-    return await expandInputs([argument], cwd);
+    return await expandInputs([argument], cwd, onOddName);
   } catch (error) {
     if (isHypError(error, 'E_USAGE') || systemCode(error) === 'ENOENT') return [];
     throw error;
@@ -105,14 +114,18 @@ async function rotatedIn(dir: string, { isMeant }: Meant): Promise<readonly stri
   return rotated.sort(byAge).map(({ path }) => path);
 }
 
-/** The files to look at now, by absolute path, each once, rotated ones first. */
+/**
+ * The files to look at now, by absolute path, each once, rotated ones first. E_BAD_INPUT for a name
+ * that is not UTF-8, unless `onOddName` takes it and the file is passed over.
+ */
 export async function followedFiles(
   arguments_: readonly string[],
   cwd: string,
+  onOddName?: OnOddName,
 ): Promise<readonly string[]> {
   const files = new Set<string>();
   for (const argument of arguments_) {
-    const all = await meant(argument, cwd);
+    const all = await meant(argument, cwd, onOddName);
     for (const dir of all.dirs) for (const path of await rotatedIn(dir, all)) files.add(path);
     for (const path of all.files) files.add(path);
   }

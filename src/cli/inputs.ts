@@ -20,26 +20,64 @@ async function kindOf(path: string): Promise<'file' | 'directory' | 'missing'> {
   }
 }
 
+interface Entry {
+  readonly name: string;
+  /** False when the bytes of the name are not UTF-8: `name` opens another file, or none. */
+  readonly exact: boolean;
+  readonly dirent: Dirent<Buffer>;
+}
+
+async function entriesOf(dir: string): Promise<Entry[]> {
+  const dirents = await readdir(dir, { withFileTypes: true, encoding: 'buffer' });
+  return dirents.map((dirent) => {
+    const name = dirent.name.toString('utf8');
+    return { name, exact: dirent.name.equals(Buffer.from(name, 'utf8')), dirent };
+  });
+}
+
+/** What to do with a name that cannot be opened; by default nothing is read at all. */
+export type OnOddName = (problem: HypError) => void;
+
+function refuse(problem: HypError): void {
+  throw problem;
+}
+
+function oddName(path: string): HypError {
+  return new HypError('E_BAD_INPUT', `the name of ${path} is not UTF-8: it cannot be opened`, {
+    hint: 'Nothing of it was read. Rename it (`mv`, `convmv`), then run the command again.',
+    details: { path },
+  });
+}
+
+interface Walk {
+  readonly wanted: (path: string) => boolean;
+  readonly onOddName: OnOddName;
+}
+
 /** A hyp store's own files are no input: its rows would come back as new ones. */
-function isStore(entries: readonly Dirent[]): boolean {
+function isStore(entries: readonly Entry[]): boolean {
   const names = entries.map((entry) => entry.name);
   return ['store.json', 'tables', 'spool'].every((name) => names.includes(name));
 }
 
 /**
- * Files below `dir`, sorted by path; hidden ones, links to directories and hyp stores are passed
- * over.
+ * Wanted files below `dir`, sorted by path; hidden ones, links to directories and hyp stores are
+ * passed over.
  */
-async function* walk(dir: string, depth: number): AsyncGenerator<string> {
+async function* walk(dir: string, depth: number, how: Walk): AsyncGenerator<string> {
   if (depth === 0) return;
-  const entries = await readdir(dir, { withFileTypes: true });
+  const entries = await entriesOf(dir);
   if (isStore(entries)) return;
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const entry of entries) {
-    const path = join(dir, entry.name);
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) yield* walk(path, depth - 1);
-    else if (entry.isFile() || (await kindOf(path)) === 'file') yield path;
+  for (const { name, exact, dirent } of entries) {
+    const path = join(dir, name);
+    if (name.startsWith('.')) continue;
+    if (dirent.isDirectory()) {
+      if (exact) yield* walk(path, depth - 1, how);
+      else if (depth > 1) how.onOddName(oddName(path));
+    } else if (!how.wanted(path)) continue;
+    else if (!exact) how.onOddName(oddName(path));
+    else if (dirent.isFile() || (await kindOf(path)) === 'file') yield path;
   }
 }
 
@@ -86,7 +124,7 @@ export function globPattern(segments: readonly string[]): RegExp {
   return new RegExp(`^${sources.join('')}$`, 'u');
 }
 
-async function expandGlob(pattern: string, cwd: string): Promise<string[]> {
+async function expandGlob(pattern: string, cwd: string, onOddName: OnOddName): Promise<string[]> {
   const segments = resolve(cwd, pattern).split(sep);
   const magic = segments.findIndex((segment) => MAGIC.test(segment));
   if (magic < 0) {
@@ -96,41 +134,52 @@ async function expandGlob(pattern: string, cwd: string): Promise<string[]> {
   const base = segments.slice(0, magic).join(sep) || sep;
   const rest = segments.slice(magic);
   if ((await kindOf(base)) !== 'directory') return [];
-  const wanted = globPattern(rest);
+  const glob = globPattern(rest);
+  const wanted = (path: string): boolean => {
+    const relative = path.slice(base.endsWith(sep) ? base.length : base.length + 1);
+    return glob.test(relative.split(sep).join('/'));
+  };
   const depth = rest.includes('**') ? Number.POSITIVE_INFINITY : rest.length;
   const found: string[] = [];
-  for await (const path of walk(base, depth)) {
-    const relative = path.slice(base.endsWith(sep) ? base.length : base.length + 1);
-    if (wanted.test(relative.split(sep).join('/'))) found.push(path);
-  }
+  for await (const path of walk(base, depth, { wanted, onOddName })) found.push(path);
   return found;
 }
 
-async function expandOne(argument: string, cwd: string): Promise<string[]> {
+async function expandOne(argument: string, cwd: string, onOddName: OnOddName): Promise<string[]> {
   const path = resolve(cwd, argument);
   switch (await kindOf(path)) {
     case 'file':
       return [path];
     case 'directory': {
       const found: string[] = [];
-      for await (const file of walk(path, Number.POSITIVE_INFINITY)) {
-        if (READABLE.test(file)) found.push(file);
+      const wanted = (file: string): boolean => READABLE.test(file);
+      for await (const file of walk(path, Number.POSITIVE_INFINITY, { wanted, onOddName })) {
+        found.push(file);
       }
       return found;
     }
     case 'missing': {
       const patterns = expandBraces(argument);
-      const found = await Promise.all(patterns.map((pattern) => expandGlob(pattern, cwd)));
+      const found = await Promise.all(
+        patterns.map((pattern) => expandGlob(pattern, cwd, onOddName)),
+      );
       return found.flat().sort();
     }
   }
 }
 
-/** Absolute paths, in order, each once. E_USAGE when an argument means no file. */
-export async function expandInputs(arguments_: readonly string[], cwd: string): Promise<string[]> {
+/**
+ * Absolute paths, in order, each once. E_USAGE when an argument means no file; E_BAD_INPUT for one
+ * whose name is not UTF-8, unless `onOddName` takes it and it is passed over.
+ */
+export async function expandInputs(
+  arguments_: readonly string[],
+  cwd: string,
+  onOddName: OnOddName = refuse,
+): Promise<string[]> {
   const files = new Set<string>();
   for (const argument of arguments_) {
-    const found = await expandOne(argument, cwd);
+    const found = await expandOne(argument, cwd, onOddName);
     if (found.length === 0) {
       throw new HypError('E_USAGE', `nothing to read at ${argument}`, {
         hint: 'Name a file, a directory with .ndjson, .jsonl, .json, .csv, .tsv (also .gz, .zst) or .parquet files, or a glob.',

@@ -51,7 +51,7 @@ export async function trim(place: TrimPlace, committed: Committed): Promise<Trim
   const reader = place.reader ?? new SpoolReader(place);
   const goneWriters: WriterId[] = [];
   let removedSegments = 0;
-  let failure: unknown;
+  let failure: Error | undefined;
   await removeLeftovers(place);
   for (const { id } of await reader.writers()) {
     try {
@@ -64,7 +64,7 @@ export async function trim(place: TrimPlace, committed: Committed): Promise<Trim
       if (done.gone) goneWriters.push(id);
     } catch (error) {
       if (!isMissing(error) && !isHypError(error, 'E_CORRUPT', 'E_UNSUPPORTED_FORMAT')) {
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
       }
     }
   }

@@ -28,7 +28,11 @@ test('a claim another daemon has is refused, also when its holder cannot be read
 test('room that was made meanwhile is used', async () => {
   let tries = 0;
   let released = 0;
-  const lease = { lost: false, release: () => Promise.resolve(void released++) };
+  const release = (): Promise<void> => {
+    released += 1;
+    return Promise.resolve();
+  };
+  const lease = { lost: false, release };
   const acquire = () => Promise.resolve(tries++ === 0 ? undefined : lease);
   expect(await held({ ...noLeases, acquire })).toBe('goes on');
   expect([tries, released]).toEqual([2, 1]);

@@ -35,8 +35,16 @@ export async function followFiles(
   const engine = await task.open({ mustExist: false });
   const stop = stopOnSignal(task);
   try {
-    const list = (): Promise<readonly string[]> => followedFiles(named, cwd);
-    task.note(`hyp: following ${plural((await list()).length, 'file')}; Ctrl-C ends it`);
+    const begun = await followedFiles(named, cwd);
+    task.note(`hyp: following ${plural(begun.length, 'file')}; Ctrl-C ends it`);
+    const told = new Set<string>();
+    // One that turns up later keeps no other file from being followed.
+    const onOddName = ({ message }: HypError): void => {
+      if (told.has(message)) return;
+      told.add(message);
+      task.note(`hyp: ${plain(message)}; it is passed over`);
+    };
+    const list = (): Promise<readonly string[]> => followedFiles(named, cwd, onOddName);
     const report = await engine.follow(name, {
       list,
       intervalMs: maxDelayMs,

@@ -2,6 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { expandBraces, expandInputs, globPattern } from '../../../src/cli/inputs.ts';
+import { followedFiles } from '../../../src/cli/followed-files.ts';
 import { tempDir } from '../../support/tmp.ts';
 
 const FILES = [
@@ -33,6 +34,30 @@ async function expand(...inputs: string[]): Promise<string[]> {
 describe('the inputs of a backfill', () => {
   it('are a file as named, whatever its ending', async () => {
     expect(await expand('b.txt', './a.ndjson')).toEqual(['b.txt', 'a.ndjson']);
+  });
+
+  it.runIf(process.platform === 'linux')('are refused by a name that is not UTF-8', async () => {
+    const cwd = await tree();
+    const odd = Buffer.concat([Buffer.from(`${cwd}/logs/caf`), Buffer.from([0xe9])]);
+    await writeFile(Buffer.concat([odd, Buffer.from('.txt')]), '{}\n');
+    expect(await expandInputs(['logs'], cwd)).toHaveLength(3);
+    await writeFile(Buffer.concat([odd, Buffer.from('.ndjson')]), '{}\n');
+    for (const input of ['logs', 'logs/*.ndjson', '.']) {
+      for (const expansion of [expandInputs([input], cwd), followedFiles([input], cwd)]) {
+        await expect(expansion).rejects.toMatchObject({
+          code: 'E_BAD_INPUT',
+          message: expect.stringMatching(/logs\/caf\ufffd\.ndjson is not UTF-8/) as string,
+        });
+      }
+    }
+    const odds: string[] = [];
+    const files = await followedFiles(['logs'], cwd, ({ message }) => odds.push(message));
+    expect([files.length, odds.length]).toEqual([3, 1]);
+    await mkdir(Buffer.concat([odd, Buffer.from('.d')]));
+    await expect(expandInputs(['logs/**/x.json'], cwd)).rejects.toMatchObject({
+      code: 'E_BAD_INPUT',
+    });
+    expect(await expandInputs(['logs/*.json'], cwd)).toHaveLength(1);
   });
 
   it('are the NDJSON files below a directory, sorted, hidden ones left out', async () => {
