@@ -25,6 +25,9 @@ const PROJECTS = {
 
 /** The longest files, so that none of them runs on alone when all others are done. */
 const FIRST = [
+  'every-call-recovery',
+  'every-call-export',
+  'every-call-table',
   'many-files',
   'race',
   'kill-export',
