@@ -67,6 +67,11 @@ export interface Task {
    * reader has gone away the command goes on, since its exit status is its own.
    */
   result(text: string, json: Json): Promise<boolean>;
+  /**
+   * The result of what is done and stands: when it cannot be written, that is said on stderr, and the
+   * command ends as it would have. To run it again for its words would do it twice.
+   */
+  done(text: string, json: Json): Promise<void>;
   /** A line on stderr; not a result. */
   note(line: string): void;
 }
@@ -142,6 +147,16 @@ class RunningTask implements Task {
     } catch (error) {
       if (!isReaderGone(error)) throw error;
       return false;
+    }
+  }
+
+  async done(text: string, json: Json): Promise<void> {
+    try {
+      await this.result(text, json);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === undefined) throw error;
+      this.note(`hyp: done, but stdout cannot be written (${code}): ${text.trimEnd()}`);
     }
   }
 

@@ -69,7 +69,7 @@ async function append(task: Task, { dataset, file, options }: Given): Promise<nu
     const rows = plural(result.duplicateKeyRows, 'row');
     task.note(`hyp: ${rows} had a key twice; the last value was kept`);
   }
-  await task.result(
+  await task.done(
     `${dataset}: ${plural(result.rows, 'row')} appended\n`,
     resultJson(dataset, result),
   );

@@ -44,9 +44,8 @@ export async function dropDataset(
   const drops = timesDropped(await table.load());
   let first: TableHead | undefined;
   for (let attempt = 0; attempt < LIMITS.commitAttempts; attempt++) {
-    const waiting = (await spoolPending(context)).find((each) => each.dataset === dataset);
-    if (!abandon) assertAllRead(context);
-    if (waiting !== undefined && !dryRun) await flushDataset(context, dataset);
+    const waitingRows = await spooledRows(context, request);
+    if (waitingRows > 0 && !dryRun) await flushDataset(context, dataset);
     const head = await table.load();
     if (head === undefined || (await isGone(table, head))) {
       throw unknownDataset(dataset);
@@ -54,7 +53,7 @@ export async function dropDataset(
     first ??= head;
     if (isRenewed({ drops, first }, head)) throw renewed(dataset);
     const neverSent = await neverSentOf(context, dataset, head);
-    const spoolRows = BigInt(dryRun ? (waiting?.rows ?? 0) : 0);
+    const spoolRows = BigInt(dryRun ? waitingRows : 0);
     const lineage = toLineage(head.value.hyp.lineage);
     const rows = BigInt(currentSnapshot(head.value)?.summary['total-records'] ?? 0);
     const report = { dataset, dryRun, lineage, rows, spoolRows, neverSent };
@@ -70,6 +69,16 @@ export async function dropDataset(
   throw new HypError('E_CONFLICT', `${dataset} changes too fast to be dropped`, {
     hint: 'Nothing was changed. Stop whoever appends to it, then run the command again.',
   });
+}
+
+/** Rows of the dataset that wait; whoever abandons none must see all of the spool. */
+async function spooledRows(
+  context: EngineContext,
+  { dataset, abandon = false }: DropRequest,
+): Promise<number> {
+  const pending = await spoolPending(context);
+  if (!abandon) assertAllRead(context);
+  return pending.find((each) => each.dataset === dataset)?.rows ?? 0;
 }
 
 /** As its lineage may change otherwise, too (llp/0017), datasets of one name are told by this. */

@@ -66,6 +66,7 @@ async function runVerb(
         open: () => Promise.resolve(on.engine),
         openWith: () => Promise.resolve(on.engine),
         result: (text, json) => task.result(text, json),
+        done: (text, json) => task.done(text, json),
         note: (line) => {
           task.note(line);
         },
@@ -75,6 +76,20 @@ async function runVerb(
   await program.parseAsync(args, { from: 'user' });
   return code;
 }
+
+test('an append whose result cannot be written is done, and says so', async () => {
+  const { world, said } = await unread();
+  const full = Object.assign(new Error('write ENOSPC'), { code: 'ENOSPC' });
+  const stdout = { isTty: false, write: () => Promise.reject(full) };
+  const code = await exitOf({ ...world, stdout }, async (task) => {
+    await task.done('events: 3 rows appended\n', {});
+    return 0;
+  });
+  expect(code).toBe(0);
+  expect(said.join('')).toBe(
+    'hyp: done, but stdout cannot be written (ENOSPC): events: 3 rows appended\n',
+  );
+});
 
 test('a report nobody reads leaves the exit status what it is', async () => {
   const { world } = await unread();
