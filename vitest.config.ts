@@ -28,6 +28,7 @@ const FIRST = [
   'every-call-recovery',
   'every-call-export',
   'every-call-table',
+  'spool-interleavings',
   'many-files',
   'race',
   'kill-export',

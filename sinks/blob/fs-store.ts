@@ -165,8 +165,9 @@ export class FsBlobStore implements BlobStore {
       } catch (error) {
         // The name decides, not the error: a lost answer is not a lost link.
         if ((await this.#fs.stat(path)) !== undefined) return 'exists';
-        // Never made, or empty and removed by a reader since it was.
-        const gone = isMissing(error) && (await this.#fs.stat(dir)) === undefined;
+        // The directory was never made, or was empty and removed by a reader since. Not asked of
+        // itself: another process may be making it at this moment.
+        const gone = isMissing(error) && (await this.#fs.stat(from)) !== undefined;
         // The root is made by `prepare` only: it may not be mounted.
         if (!gone || dir === this.place || attempt > PUT_ATTEMPTS) throw error;
         await this.#makeDirs(dir);
