@@ -1,6 +1,6 @@
 /**
  * Owns: the kinds of tests and how they run (llp/0013). `npx vitest run --project unit` runs one;
- * `npm test` runs all but `crash` and `mutants`, which take their time and have commands of their own.
+ * `npm test` runs all but `crash`, `mutants` and `nightly`, which take their time and have commands of their own.
  * test/interop and test/shared need more than this package and have configurations of their own.
  */
 import { defineConfig } from 'vitest/config';
@@ -16,6 +16,12 @@ const PROJECTS = {
   acceptance: { include: ['test/acceptance/**/*.test.ts'], timeoutMs: 120_000, isolate: true },
   crash: { include: ['test/crash/**/*.test.ts'], timeoutMs: 300_000, isolate: true },
   mutants: { include: ['test/mutants/**/*.test.ts'], timeoutMs: 300_000, isolate: true },
+  nightly: {
+    include: ['test/nightly/**/*.test.ts'],
+    // It ends by its own clock.
+    timeoutMs: 24 * 60 * 60_000,
+    isolate: true,
+  },
   smoke: {
     include: ['smoke/**/*.test.ts', 'test/smoke/**/*.test.ts'],
     timeoutMs: 180_000,

@@ -8,6 +8,7 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SinkConfig } from '../../src/config/config.ts';
 import type { DurableFs } from '../../src/core/durable-fs.ts';
+import { count } from './counted.ts';
 import type { FsOp } from './intercept-fs.ts';
 import { seededRandom } from './random.ts';
 import type { SeededRandom } from './random.ts';
@@ -65,11 +66,12 @@ export interface CourseSum extends HarmDone {
   rows: number;
 }
 
-/** Plays `count` courses from `seed` on; rejects with the first seed that ends badly. */
-export async function playCourses(seed: number, count: number): Promise<CourseSum> {
+/** Plays `courses` of them from `seed` on; rejects with the first seed that ends badly. */
+export async function playCourses(seed: number, courses: number): Promise<CourseSum> {
   const sum: CourseSum = { rows: 0, turns: 0, kills: 0, powerFailures: 0, faults: 0 };
-  for (let at = seed; at < seed + count; at++) {
+  for (let at = seed; at < seed + courses; at++) {
     const end = await playCourse(at);
+    count('seeds', 1);
     for (const key of Object.keys(sum) as (keyof CourseSum)[]) sum[key] += end[key];
   }
   return sum;

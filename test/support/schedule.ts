@@ -6,6 +6,7 @@
  * llp/0013
  */
 import type { DurableFs } from '../../src/core/durable-fs.ts';
+import { count } from './counted.ts';
 import { interceptFs, isDurableStep, stepText, systemError } from './intercept-fs.ts';
 import type { FsOp, FsStep } from './intercept-fs.ts';
 import type { MemoryFs, ProcessFs } from './memory-fs.ts';
@@ -39,6 +40,8 @@ interface Process {
   readonly waiting: (() => void)[];
   /** Turns it sleeps through when it could have gone on: a pause that is longer than a step. */
   sleeps: number;
+  /** What it left behind for later ends with it, as when a process exits. */
+  ended: boolean;
 }
 
 export class Schedule {
@@ -63,9 +66,16 @@ export class Schedule {
   }
 
   async #start(name: string, work: (fs: DurableFs) => Promise<unknown>): Promise<void> {
-    const process: Process = { name, fs: this.#disk.process(), waiting: [], sleeps: 0 };
+    const process: Process = {
+      name,
+      fs: this.#disk.process(),
+      waiting: [],
+      sleeps: 0,
+      ended: false,
+    };
     this.#processes.add(process);
     const fs = interceptFs(process.fs, async (step, call) => {
+      if (process.ended) throw systemError('EIO', `${step.op} by a process that ended`, step.path);
       await this.#turnOf(process, step.op);
       return this.#call(process, step, call);
     });
@@ -76,8 +86,7 @@ export class Schedule {
     } catch (error) {
       this.#note(`${name} ended: ${String(error)}`);
     }
-    // What it left behind for later ends with it, as when a process exits.
-    process.fs.kill();
+    process.ended = true;
     this.#processes.delete(process);
     if (this.#current === process) this.#next();
   }
@@ -99,6 +108,7 @@ export class Schedule {
     this.#note(`${process.name}: ${stepText(step)}`);
     if (this.#random.fraction() >= this.#harm.fault) return call();
     this.done.faults += 1;
+    count('faults', 1);
     const after = this.#random.fraction() < 0.5;
     this.#note(`  which fails, ${after ? 'after' : 'before'} it took effect`);
     if (after) await call();
@@ -108,6 +118,7 @@ export class Schedule {
   /** The turn goes to one of those who wait. */
   #next(): void {
     this.done.turns += 1;
+    count('pauses', 1);
     this.#current = undefined;
     if (this.#random.fraction() < this.#harm.power) {
       this.done.powerFailures += 1;
