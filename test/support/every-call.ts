@@ -15,6 +15,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { count } from './counted.ts';
 import { KINDS, faultyProcesses, isKill } from './faulty-process.ts';
 import type { Answer, Course, FaultyProcesses, Kind } from './faulty-process.ts';
 import { exportedIds, tableRows, tableVersion, unitFaults } from './oracle.ts';
@@ -303,6 +304,8 @@ export function rowsOf(...ids: readonly number[]): string {
 export async function expectWithstood(scenario: Scenario): Promise<void> {
   const startMs = performance.now();
   const { calls, kills, secondKills, faults } = figuresOf(scenario, await harmEveryCall(scenario));
+  count('kills', kills + secondKills);
+  count('faults', faults);
   const seconds = Math.round((performance.now() - startMs) / 1000);
   console.log(
     `every-call: ${scenario.name}: ${calls} calls, ${kills} kills, ${secondKills} kills of ` +
