@@ -151,7 +151,7 @@ export const DURABILITY: readonly Mutant[] = [
   {
     name: 'the name of an object is not fsynced before it is told of',
     file: 'sinks/blob/fs-store.ts',
-    text: "await this.#fs.syncDir(dir);\n      return 'created';",
+    text: "await this.#syncWay(path);\n      return 'created';",
     becomes: "return 'created';",
     killedBy: 'test/sim/blob-sink.test.ts',
     tests: /power failure at every step/,
@@ -159,7 +159,7 @@ export const DURABILITY: readonly Mutant[] = [
   {
     name: 'an object another process linked is told of before its name is durable',
     file: 'sinks/blob/fs-store.ts',
-    text: 'if (bytes !== undefined) await this.#syncName(path);',
+    text: 'if (bytes !== undefined) await this.#syncWay(path);',
     becomes: '',
     killedBy: 'test/sim/blob-sink.test.ts',
     tests: /outlives the power/,
@@ -167,7 +167,7 @@ export const DURABILITY: readonly Mutant[] = [
   {
     name: 'an object of another process is a duplicate before its name is durable',
     file: 'sinks/blob/fs-store.ts',
-    text: 'if (digest !== undefined) await this.#syncName(path);',
+    text: 'if (digest !== undefined) await this.#syncWay(path);',
     becomes: '',
     killedBy: 'test/sim/blob-sink.test.ts',
     tests: /outlives the power/,

@@ -185,8 +185,8 @@ export const SPOOL: readonly Mutant[] = [
   {
     name: 'frames that an end counts may be missing',
     file: 'storage/spool/reader.ts',
-    text: 'if (last !== undefined && view.endProven && last.reached < (view.end ?? 0n)) {',
-    becomes: 'if (last !== undefined && view.endProven && last.reached < 0n) {',
+    text: 'if (view.endProven && (last?.reached ?? 0n) < (view.end ?? 0n)) {',
+    becomes: 'if (view.endProven && (last?.reached ?? 0n) < 0n) {',
     killedBy: 'test/unit/spool/damage.test.ts',
   },
   {

@@ -88,10 +88,21 @@ test('a writer is forgotten only once its directory is durably gone (model F4b)'
   });
   await dies(async () => (await world.open({ fs, leases })).tick());
   expect(renamed).toBe(1);
-  // Its segment was made before: nothing but the flush syncs the spool's directory.
+  // Its segment was made before: nothing but the flush syncs the spool's directory. The power fails
+  // right behind the commit, before the spool is tidied, which would sync it, too.
   await world.append(other, 1);
-  await other.flush();
-  world.disk.crash(LOSE_ALL);
+  let committed = 0;
+  const last = interceptFs(world.disk.process(), async (step, run) => {
+    if (committed === 1 && step.op === 'readdir' && step.path.endsWith('/spool')) {
+      committed += 1;
+      world.disk.crash(LOSE_ALL);
+    }
+    const done = await run();
+    if (step.op === 'link' && step.to?.endsWith('.metadata.json') === true) committed += 1;
+    return done;
+  });
+  await dies(async () => (await world.open({ fs: last, leases })).flush('events'));
+  expect(committed).toBe(2);
   await world.settle();
   await world.expectWhole();
 });

@@ -150,6 +150,17 @@ test('a sink whose destination was emptied sends nothing until it is back, and t
   await world.expectWhole();
 });
 
+test('a destination that was emptied but for its owner file gets nothing more', async () => {
+  const world = await exported(3);
+  await emptyTree(world.disk, `${OUT}/events/_hyp/archive`);
+  const engine = await world.open({ leases });
+  await world.append(engine, 2);
+  const { failures } = await engine.tick();
+  expect(failures).toMatchObject([{ error: { code: 'E_PARKED' } }]);
+  expect(failures[0]?.error.message).toContain('not mounted, or was emptied');
+  expect(await sentIds(world.disk)).toEqual([1, 2, 3]);
+});
+
 test('progress lost beside receipts and an emptied destination parks where the receipts end', async () => {
   const world = await exported(3);
   await emptyTree(world.disk, PROGRESS);
