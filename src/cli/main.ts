@@ -3,6 +3,7 @@
  * Owns: the process `hyp`: one command line, and the end of the process.
  * llp/0010
  */
+import './nursery.ts';
 import { CommanderError } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { HypError } from '../core/errors.ts';
