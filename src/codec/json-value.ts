@@ -37,15 +37,23 @@ function token(from: Text, pattern: RegExp): RegExpExecArray {
   return match;
 }
 
-/** The string that begins here. No pattern: the backtracking of a long one would be memory. */
-function stringToken(from: Text): string {
-  const { text, at } = from;
+/**
+ * Where the string that begins at `at` ends: its last quote; -1 when none begins there, or has no end.
+ * No pattern: the backtracking of a long one would be memory.
+ */
+export function endOfString(text: string, at: number): number {
   let end = text[at] === '"' ? at : -1;
   for (let slashes = 1; end >= 0 && slashes % 2 === 1;) {
     end = text.indexOf('"', end + 1);
     slashes = 0;
     while (end >= 0 && text[end - 1 - slashes] === '\\') slashes++;
   }
+  return end;
+}
+
+function stringToken(from: Text): string {
+  const { text, at } = from;
+  const end = endOfString(text, at);
   if (end < 0) throw broken(from);
   from.at = end + 1;
   return JSON.parse(text.slice(at, end + 1)) as string;

@@ -17,7 +17,7 @@
 import { LIMITS } from '../core/limits.ts';
 import { decimalText } from './decimals.ts';
 import { dayText, instantText, parseDay, parseInstant } from './instants.ts';
-import { setOwn } from './json-value.ts';
+import { endOfString, setOwn } from './json-value.ts';
 import type { LeafShape, ListShape, Shape, StructShape } from './nested-types.ts';
 import { sameDecimal } from './ndjson/numbers.ts';
 import { decimalOf } from './types.ts';
@@ -82,15 +82,10 @@ function takeWord(from: Text, word: string): boolean {
   return true;
 }
 
-/** The string that begins here. No pattern: the backtracking of a long one would be memory. */
+/** The string that begins here. */
 function takeString(from: Text): string | undefined {
   const { text, at } = from;
-  let end = text[at] === '"' ? at : -1;
-  for (let slashes = 1; end >= 0 && slashes % 2 === 1;) {
-    end = text.indexOf('"', end + 1);
-    slashes = 0;
-    while (end >= 0 && text[end - 1 - slashes] === '\\') slashes++;
-  }
+  const end = endOfString(text, at);
   if (end < 0) return undefined;
   from.at = end + 1;
   try {
